@@ -1,0 +1,303 @@
+//! The command line, as types. Help texts are the doc comments.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::ui::Color;
+
+/// Compiles a declarative medallion lakehouse and runs it on this machine.
+#[derive(Debug, Parser)]
+#[command(
+    name = "medc",
+    version,
+    max_term_width = 100,
+    after_help = "Examples:
+  medc init shop && cd shop     start a project that runs at once
+  medc validate                 find mistakes before anything runs
+  medc plan                     show what apply would change, and why
+  medc apply                    change it
+  medc show gold.daily_sales    look at the rows
+
+Exit codes: 0 done, 1 findings or a failed expectation, 2 usage, 3 changes (plan --exit-code), 101 a bug of medc"
+)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    pub(super) global: Global,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Global options")]
+pub(super) struct Global {
+    /// The project's folder [default: this folder or the nearest parent with a medc.yml]
+    #[arg(short, long, value_name = "DIR", global = true)]
+    pub(super) project: Option<PathBuf>,
+    /// The environment to work in [default: the project's default]
+    #[arg(short, long, value_name = "ENVIRONMENT", global = true)]
+    pub(super) target: Option<String>,
+    /// A variable's value, e.g. `--var raw_path=data/new.csv`; may be repeated
+    #[arg(long = "var", value_name = "NAME=VALUE", global = true, value_parser = assignment)]
+    pub(super) variables: Vec<(String, String)>,
+    /// When to use colours
+    #[arg(long, value_enum, default_value_t = Color::Auto, global = true)]
+    pub(super) color: Color,
+    /// Say nothing but errors and the data asked for
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Write a small project that validates and applies at once
+    Init(Init),
+    /// Check the whole project: shape, names, SQL types, contracts, layers
+    Validate(Validate),
+    /// Show what apply would change, and why
+    Plan(Plan),
+    /// Make the tables what the project says
+    Apply(Apply),
+    /// Show a table's rows
+    Show(Show),
+    /// Show which tables and columns a table or column is made of
+    Lineage(Lineage),
+    /// Explain a diagnostic's code
+    Explain(Explain),
+    /// Print the JSON Schema of project files, for editors
+    Schema,
+    /// Print a shell's completion script
+    Completions(Completions),
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc init shop
+  medc init shop --from sales")]
+pub(super) struct Init {
+    /// The folder to write to
+    #[arg(default_value = ".")]
+    pub(super) folder: PathBuf,
+    /// What to begin with
+    #[arg(long, value_enum, default_value_t = Template::Minimal)]
+    pub(super) from: Template,
+    /// Write into a folder that is not empty; files that exist are kept as they are
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+/// What a new project begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Template {
+    /// Three tables over a CSV file
+    Minimal,
+    /// The sales medallion, with contracts, expectations and datasets
+    Sales,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc validate
+  medc validate -t prod --format github     annotations on a pull request")]
+pub(super) struct Validate {
+    /// How to write the findings
+    #[arg(long, value_enum, default_value_t = FindingsFormat::Human)]
+    pub(super) format: FindingsFormat,
+    /// Say how long each stage took
+    #[arg(long)]
+    pub(super) timings: bool,
+}
+
+/// How findings are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum FindingsFormat {
+    /// With the text around each, on stderr
+    Human,
+    /// A line each: path:line:column: error[code]: message
+    Short,
+    Json,
+    /// Workflow commands for GitHub Actions
+    Github,
+    /// SARIF 2.1.0
+    Sarif,
+}
+
+/// Which tables a command is for, and how anew.
+#[derive(Debug, Args)]
+pub(super) struct Selection {
+    /// Only these tables: `name`, `layer.*`, `+x` with all that it reads, `x+` with all that reads it, `tag:daily`,
+    /// `layer:silver`; several are joined, `a,b` is what both have
+    #[arg(short, long, value_name = "SELECTOR", num_args = 1..)]
+    pub(super) select: Vec<String>,
+    /// Rebuild the selected tables from all their inputs, changed or not
+    #[arg(long)]
+    pub(super) full_refresh: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc plan
+  medc plan --select +gold.daily_sales
+  medc plan --format json --exit-code")]
+pub(super) struct Plan {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// How to write the plan
+    #[arg(long, value_enum, default_value_t = ResultFormat::Human)]
+    pub(super) format: ResultFormat,
+    /// Exit with 3 when there are changes
+    #[arg(long)]
+    pub(super) exit_code: bool,
+}
+
+/// How a result is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ResultFormat {
+    Human,
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc apply
+  medc apply --select 'silver.*'
+  medc apply --full-refresh --select bronze.sales_raw+")]
+pub(super) struct Apply {
+    #[command(flatten)]
+    pub(super) selection: Selection,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t = ResultFormat::Human)]
+    pub(super) format: ResultFormat,
+    /// Afterwards, show the first rows of this table
+    #[arg(long, value_name = "TABLE", conflicts_with = "format")]
+    pub(super) show: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc show silver.sales
+  medc show silver.sales --where \"status = 'paid'\" --columns order_id,amount --limit 5
+  medc show gold.daily_sales --format csv > daily.csv")]
+pub(super) struct Show {
+    /// The table, e.g. `silver.sales`
+    pub(super) table: String,
+    /// Only rows for which this is true, in Databricks SQL
+    #[arg(long = "where", value_name = "SQL")]
+    pub(super) filter: Option<String>,
+    /// Only these columns, in this order
+    #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
+    pub(super) columns: Vec<String>,
+    /// What to sort by, e.g. `amount DESC, order_id`
+    #[arg(long, value_name = "SQL")]
+    pub(super) order_by: Option<String>,
+    /// At most so many rows; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(super) limit: usize,
+    /// How to write the rows
+    #[arg(long, value_enum, default_value_t = RowsFormat::Table)]
+    pub(super) format: RowsFormat,
+    /// The rows of an earlier Delta version
+    #[arg(long, value_name = "VERSION")]
+    pub(super) at: Option<u64>,
+}
+
+impl Show {
+    /// The first rows of a table, for people.
+    pub(super) fn first_rows(table: &str) -> Self {
+        Show {
+            table: table.to_owned(),
+            filter: None,
+            columns: Vec::new(),
+            order_by: None,
+            limit: 20,
+            format: RowsFormat::Table,
+            at: None,
+        }
+    }
+}
+
+/// How rows are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum RowsFormat {
+    Table,
+    Csv,
+    /// An object per line
+    Json,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc lineage                               all tables
+  medc lineage gold.daily_sales              its columns, and what they are made of
+  medc lineage silver.sales.amount --downstream
+  medc lineage --format svg > lineage.svg")]
+pub(super) struct Lineage {
+    /// A table or a column: `layer.table` or `layer.table.column`
+    #[arg(value_name = "TABLE[.COLUMN]")]
+    pub(super) subject: Option<String>,
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = LineageFormat::Text)]
+    pub(super) format: LineageFormat,
+    /// Only what it is made of
+    #[arg(long, conflicts_with = "downstream")]
+    pub(super) upstream: bool,
+    /// Only what is made of it
+    #[arg(long)]
+    pub(super) downstream: bool,
+}
+
+/// How lineage is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LineageFormat {
+    Text,
+    Json,
+    /// A Mermaid flowchart, for Markdown
+    Mermaid,
+    /// Graphviz
+    Dot,
+    /// A picture for browsers
+    Svg,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc explain                          all codes
+  medc explain check::unknown-column")]
+pub(super) struct Explain {
+    /// A code, e.g. `check::unknown-column`; without it all codes are listed
+    pub(super) code: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  medc completions bash > /etc/bash_completion.d/medc")]
+pub(super) struct Completions {
+    #[arg(value_enum)]
+    pub(super) shell: clap_complete::Shell,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("write NAME=VALUE".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_value_may_hold_an_equals_sign() {
+        assert_eq!(assignment("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(assignment("=b").is_err());
+    }
+}

@@ -1,0 +1,3 @@
+//! What runs or writes down a checked project.
+
+pub mod local;

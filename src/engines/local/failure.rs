@@ -1,0 +1,97 @@
+//! Errors of DataFusion, Arrow and Delta as diagnostics: what was being done to what, and the cause below.
+
+use deltalake::DeltaTableError;
+use deltalake::arrow::error::ArrowError;
+use deltalake::datafusion::common::DataFusionError;
+
+use crate::diagnostic::{Diagnostic, Site, code};
+use crate::engines::local::ingest;
+use crate::ir::{Body, Input, Node, Relation};
+
+/// A diagnostic that travels through DataFusion as an error, e.g. a file that cannot be read.
+#[derive(Debug)]
+pub(crate) struct Carried(pub(crate) Diagnostic);
+
+impl std::fmt::Display for Carried {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0.message)
+    }
+}
+
+impl std::error::Error for Carried {}
+
+/// `doing` is a phrase such as `computing its rows`.
+pub(super) fn execution(node: &Node, doing: &str, error: &DataFusionError) -> Diagnostic {
+    if let Some(carried) = carried(error).or_else(|| ingest::diagnostic_of(error).cloned()) {
+        return carried;
+    }
+    let root = error.find_root();
+    let diagnostic = Diagnostic::error(code::EXECUTION, format!("`{}` failed while {doing}", node.name))
+        .at(rows_site(node), "this table keeps its old rows");
+    match root {
+        DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
+            ArrowError::DivideByZero => {
+                diagnostic.note("a number is divided by zero").help("guard the divisor, e.g. `a / NULLIF(b, 0)`")
+            }
+            ArrowError::CastError(cause) | ArrowError::ParseError(cause) => diagnostic
+                .note(format!("a value cannot be cast: {}", lower(cause)))
+                .help("use `try_cast` where such values may occur"),
+            ArrowError::ArithmeticOverflow(cause) => diagnostic
+                .note(format!("a number does not fit its type: {}", lower(cause)))
+                .help("cast to a wider type before computing"),
+            other => diagnostic.note(other.to_string()),
+        },
+        DataFusionError::ResourcesExhausted(cause) => {
+            diagnostic.note(cause.clone()).help("allow more memory, or let the query keep fewer rows at a time")
+        }
+        other => diagnostic.note(other.strip_backtrace()),
+    }
+}
+
+/// Where a table's rows are said: its query, or its name.
+fn rows_site(node: &Node) -> Site {
+    match &node.body {
+        Body::Relation(Relation { input: Input::Query(sql), .. }) => sql.site.clone(),
+        Body::Relation(Relation { input: Input::Table { .. }, .. }) | Body::Ingest(_) => node.site.clone().key(),
+    }
+}
+
+fn carried(error: &DataFusionError) -> Option<Diagnostic> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if let Some(carried) = current.downcast_ref::<Carried>() {
+            return Some(carried.0.clone());
+        }
+        if let Some(DataFusionError::External(inner)) = current.downcast_ref::<DataFusionError>()
+            && let Some(carried) = inner.downcast_ref::<Carried>()
+        {
+            return Some(carried.0.clone());
+        }
+        cause = current.source();
+    }
+    None
+}
+
+fn lower(text: &str) -> String {
+    let mut characters = text.chars();
+    characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
+}
+
+/// `doing` is a phrase such as `publishing its rows`.
+pub(super) fn delta(node: &Node, doing: &str, error: &DeltaTableError) -> Diagnostic {
+    Diagnostic::error(code::EXECUTION, format!("`{}` failed while {doing}", node.name))
+        .at(node.site.clone().key(), "this table keeps its old rows")
+        .note(error.to_string())
+}
+
+/// An error of the file system.
+pub(super) fn io(doing: &str, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(code::WAREHOUSE, format!("the warehouse failed while {doing}"))
+        .note(error.to_string())
+        .help("check that the folder exists, is writable and has space")
+}
+
+/// As [`io`], for a node.
+pub(super) fn node_io(node: &Node, doing: &str, error: &std::io::Error) -> Diagnostic {
+    io(&format!("{doing} of `{}`", node.name), error).at(node.site.clone().key(), "")
+}

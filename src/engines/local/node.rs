@@ -1,0 +1,585 @@
+//! One action: a node's rows computed, tested, staged and published.
+//!
+//! In: an action of the plan. Out: a [`NodeReport`]. The order is: plan, stream into staged files while testing rows, test
+//! the files as a whole, publish by one commit, then publish the quarantine. Whatever fails before the commit removes the
+//! staged files and leaves the table as it was.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use deltalake::DeltaTable;
+use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray};
+use deltalake::arrow::compute::SortOptions;
+use deltalake::datafusion::common::{DataFusionError, Result as DataFusionResult};
+use deltalake::datafusion::physical_expr::expressions::Column;
+use deltalake::datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use deltalake::datafusion::physical_plan::sorts::sort::SortExec;
+use deltalake::datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use deltalake::datafusion::prelude::SessionContext;
+use futures::StreamExt;
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use crate::diagnostic::{Diagnostic, code};
+use crate::engines::local::assertions::{self, Outcome as AssertionOutcome, RowTests};
+use crate::engines::local::contract::{self, Casts};
+use crate::engines::local::ingest::Rejected;
+use crate::engines::local::quarantine::{self, Quarantine};
+use crate::engines::local::relation::{Building, Recording, Rows};
+use crate::engines::local::stage::{self, Stage, StagedFile, Writer};
+use crate::engines::local::table::{self, Publication, Publishing};
+use crate::engines::local::{NodeReport, Outcome, Run, failure, merge, staged};
+use crate::ir::{Body, Ingest, Input, Node, NodeId, OnViolation, Reader, Relation, WriteMode};
+use crate::name::TableName;
+use crate::plan::{Action, Change, dataset_definition, source_stamp};
+use crate::sql::{session, types};
+use crate::state::{FILE_TRANSACTION, SourceFile};
+
+/// Carries out one action.
+pub(super) async fn run(run: &Run<'_>, action: &Action) -> NodeReport {
+    let begun = Instant::now();
+    let mut report = NodeReport {
+        node: action.node,
+        outcome: Outcome::Failed { diagnostics: Vec::new() },
+        duration: begun.elapsed(),
+        assertions: Vec::new(),
+        warnings: Vec::new(),
+    };
+    report.outcome = match attempt(run, action, &mut report).await {
+        Ok(outcome) => outcome,
+        Err(diagnostics) => Outcome::Failed { diagnostics },
+    };
+    report.duration = begun.elapsed();
+    report
+}
+
+/// How often a running table looks whether it is to stop.
+const QUARANTINE_TRANSACTION: &str = "medc:quarantine";
+const CANCEL_POLL: Duration = Duration::from_millis(100);
+
+type Attempt<T> = Result<T, Vec<Diagnostic>>;
+
+/// What a node's run holds besides its plan.
+struct Work<'a> {
+    run: &'a Run<'a>,
+    action: &'a Action,
+    node: &'a Node,
+    context: SessionContext,
+    quarantine: Option<Arc<Quarantine>>,
+    casts: Arc<Casts>,
+    rejected: Arc<Rejected>,
+    files: Vec<SourceFile>,
+}
+
+async fn attempt(run: &Run<'_>, action: &Action, report: &mut NodeReport) -> Attempt<Outcome> {
+    let node = run.checked.graph.node(action.node);
+    if run.settings.is_cancelled() {
+        return Err(vec![interrupted(node)]);
+    }
+    let context = session::context(session::Options {
+        target_partitions: Some(run.settings.n_threads),
+        runtime: Some(Arc::clone(&run.runtime)),
+    });
+    let quarantine = quarantine_of(run, action.node, node).map(Arc::new);
+    let casts = Arc::new(Casts { quarantine: quarantine.clone(), ..Casts::default() });
+    let files = files_to_read(run, action, node);
+    let work = Work { run, action, node, context, quarantine, casts, rejected: Arc::default(), files };
+
+    let mut building = Building {
+        checked: run.checked,
+        settings: &run.settings,
+        context: &work.context,
+        inputs: BTreeMap::new(),
+        n_rows: BTreeMap::new(),
+    };
+    let recording = Recording {
+        casts: Some(Arc::clone(&work.casts)),
+        files: work.files.clone(),
+        rejected: Arc::clone(&work.rejected),
+    };
+    let rows =
+        building.rows(action.node, &recording).await.map_err(|error| work.failed("planning its query", &error))?;
+    let inputs = building.inputs;
+    if node.write.mode == WriteMode::View {
+        return Ok(Outcome::Done { n_rows: 0, version: None, n_quarantined: 0, n_dropped: 0 });
+    }
+
+    let folder = run.settings.warehouse.folder(&node.name);
+    let existing = table::open(&folder).await.map_err(|error| vec![broken(node, &folder, &error)])?;
+    work.sweep(&folder, existing.as_ref()).await?;
+    let schema = types::to_arrow_schema(&rows.schema);
+    let stage = Stage::new(folder, &run.settings.run_id, &schema, &node.write.partition_by)
+        .map_err(|error| vec![failure::node_io(node, "staging the rows", &error)])?;
+    let stage = Arc::new(stage);
+    let result = work.fill_and_publish(rows, inputs, existing.as_ref(), &stage, report).await;
+    if result.is_err() {
+        stage.discard();
+        if let Some(quarantine) = &work.quarantine {
+            quarantine.discard();
+        }
+    }
+    result
+}
+
+impl Work<'_> {
+    fn failed(&self, doing: &str, error: &DataFusionError) -> Vec<Diagnostic> {
+        vec![failure::execution(self.node, doing, error)]
+    }
+
+    async fn fill_and_publish(
+        &self,
+        rows: Rows,
+        inputs: BTreeMap<String, i64>,
+        existing: Option<&DeltaTable>,
+        stage: &Arc<Stage>,
+        report: &mut NodeReport,
+    ) -> Attempt<Outcome> {
+        let schema = rows.schema.clone();
+        let written = self.fill(rows, stage).await.map_err(|error| self.failed("computing its rows", &error))?;
+        if self.run.settings.is_cancelled() {
+            return Err(vec![interrupted(self.node)]);
+        }
+        report.assertions =
+            self.outcomes(&written, stage).await.map_err(|error| self.failed("testing its rows", &error))?;
+        let mut failures: Vec<Diagnostic> = Vec::new();
+        for outcome in &report.assertions {
+            if outcome.blocks() {
+                failures.push(violated(self.node, outcome, code::EXPECTATION_FAILED));
+            } else if !outcome.success {
+                report.warnings.push(violated(self.node, outcome, code::EXPECTATION_WARNED));
+            }
+        }
+        if !failures.is_empty() {
+            return Err(failures);
+        }
+
+        let n_rows = written.files.iter().map(|file| file.n_rows).sum();
+        let mut files = written.files;
+        let publication = self.publication(existing, stage, &mut files, &schema).await?;
+        if self.run.settings.is_cancelled() {
+            return Err(vec![interrupted(self.node)]);
+        }
+        let n_quarantined = self.quarantine.as_ref().map_or(0, |quarantine| quarantine.n_rows());
+        // First, because a table that is up to date is not computed again; the stamp keeps it from being added twice.
+        self.publish_quarantine(&inputs).await?;
+        let publishing = Publishing {
+            schema: &schema,
+            contract: self.node.contract.as_ref(),
+            description: self.node.description.as_deref(),
+            partition_by: &self.node.write.partition_by,
+            commit_info: self.commit_info(&inputs),
+            transactions: self.transactions(),
+        };
+        let version = table::publish(existing, stage.folder(), &files, publication, publishing)
+            .await
+            .map_err(|error| vec![failure::delta(self.node, "publishing its rows", &error)])?;
+        let n_left_out = written.n_left_out + self.rejected.n_rows() + self.dropped_casts();
+        Ok(Outcome::Done {
+            n_rows,
+            version: Some(version),
+            n_quarantined,
+            n_dropped: n_left_out.saturating_sub(n_quarantined),
+        })
+    }
+
+    /// Streams all rows into staged files, testing them on the way.
+    async fn fill(&self, rows: Rows, stage: &Arc<Stage>) -> DataFusionResult<Written> {
+        let state = self.context.state();
+        let plan = clustered(self.node, rows.frame.create_physical_plan().await?);
+        let quarantine = self.quarantine.clone();
+        let tests = Arc::new(assertions::compile(&state, &self.node.assertions, &plan.schema(), quarantine)?);
+        let mut tasks = JoinSet::new();
+        let (sent, mut advanced) = tokio::sync::mpsc::unbounded_channel();
+        for partition in 0..plan.output_partitioning().partition_count() {
+            let mut batches = plan.execute(partition, self.context.task_ctx())?;
+            let (tests, stage, sent) = (Arc::clone(&tests), Arc::clone(stage), sent.clone());
+            let cancelled = Arc::clone(&self.run.settings.cancelled);
+            tasks.spawn(async move {
+                let mut writer = Writer::new(&stage);
+                let mut n_left_out = 0;
+                while let Some(batch) = batches.next().await {
+                    if cancelled.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    let batch = batch?;
+                    let n_rows = batch.num_rows() as u64;
+                    let kept = tests.check(batch)?;
+                    n_left_out += n_rows - kept.num_rows() as u64;
+                    writer.write(&kept)?;
+                    // Nobody listens once the node has failed.
+                    let _ = sent.send(n_rows);
+                }
+                Ok::<_, DataFusionError>((writer.close()?, n_left_out))
+            });
+        }
+        drop(sent);
+        let mut written = Written { files: Vec::new(), n_left_out: 0, tests };
+        let mut look = tokio::time::interval(CANCEL_POLL);
+        let ended = loop {
+            tokio::select! {
+                Some(n_rows) = advanced.recv() => self.run.progress.advanced(self.action.node, n_rows),
+                _ = look.tick(), if self.run.settings.is_cancelled() => break Ok(()),
+                ended = tasks.join_next() => match ended {
+                    Some(Ok(Ok((files, n_left_out)))) => {
+                        written.files.extend(files);
+                        written.n_left_out += n_left_out;
+                    }
+                    Some(Ok(Err(error))) => break Err(error),
+                    Some(Err(error)) => break Err(DataFusionError::ExecutionJoin(Box::new(error))),
+                    None => break Ok(()),
+                },
+            }
+        };
+        // No task may make a file once the staged ones are removed.
+        tasks.shutdown().await;
+        ended?;
+        while let Ok(n_rows) = advanced.try_recv() {
+            self.run.progress.advanced(self.action.node, n_rows);
+        }
+        written.files.sort_by(|left, right| left.path.cmp(&right.path));
+        Ok(written)
+    }
+
+    /// The outcome of every assertion in the order of declaration, the contract's casts first.
+    async fn outcomes(&self, written: &Written, stage: &Stage) -> DataFusionResult<Vec<AssertionOutcome>> {
+        let mut outcomes: BTreeMap<usize, AssertionOutcome> =
+            written.tests.outcomes(&self.node.assertions).into_iter().collect();
+        let over_files = self.node.assertions.iter().enumerate().filter(|(place, _)| !outcomes.contains_key(place));
+        let over_files: Vec<_> = over_files.collect();
+        if !over_files.is_empty() {
+            let bound = self.run.settings.memory_bytes / 4;
+            let staged = staged::register(&self.context, stage, &written.files, bound)?;
+            for (place, assertion) in over_files {
+                if let Some(outcome) = staged.check(assertion, self.is_proven(assertion)).await? {
+                    outcomes.insert(place, outcome);
+                }
+            }
+        }
+        let ragged = self.ragged_outcome(written)?;
+        Ok(ragged.into_iter().chain(self.cast_outcome()).chain(outcomes.into_values()).collect())
+    }
+
+    /// Whether a uniqueness is known without looking: some set of columns that is unique lies within it.
+    fn is_proven(&self, assertion: &crate::ir::Assertion) -> bool {
+        let crate::ir::Test::Unique { columns } = &assertion.test else { return false };
+        let lower: Vec<String> = columns.iter().map(|column| column.to_lowercase()).collect();
+        let unique = &self.run.checked.typed(self.action.node).unique;
+        unique.iter().any(|set| !set.is_empty() && set.iter().all(|column| lower.contains(&column.to_lowercase())))
+    }
+
+    fn cast_outcome(&self) -> Option<AssertionOutcome> {
+        let contract = self.node.contract.as_ref()?;
+        let found = self.casts.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if found.n_rows == 0 {
+            return None;
+        }
+        let columns = found
+            .columns
+            .iter()
+            .map(|(name, (data_type, n))| format!("{name} to {} ({n})", contract::type_name(data_type)));
+        let columns: Vec<String> = columns.collect();
+        Some(AssertionOutcome {
+            kind: "cast".to_owned(),
+            label: if columns.is_empty() {
+                "values cast".to_owned()
+            } else {
+                format!("values cast: {}", columns.join(", "))
+            },
+            columns: found.columns.keys().cloned().collect(),
+            on_violation: contract.on_cast_failure,
+            n_considered: found.n_rows,
+            n_violating: found.n_violating,
+            observed: None,
+            success: found.n_violating == 0,
+            examples: found.examples.clone(),
+        })
+    }
+
+    /// What became of rows with too many or too few fields; they are quarantined here, since the reader sets them aside.
+    fn ragged_outcome(&self, written: &Written) -> DataFusionResult<Option<AssertionOutcome>> {
+        let Some(on_ragged_row) = ragged_rule(self.node) else { return Ok(None) };
+        let n_rows = self.rejected.n_rows();
+        if n_rows == 0 {
+            return Ok(None);
+        }
+        let rows = self.rejected.rows();
+        if let Some(quarantine) = &self.quarantine
+            && on_ragged_row == OnViolation::Quarantine
+        {
+            let column = |values: Vec<String>| Arc::new(StringArray::from(values)) as ArrayRef;
+            let batch = RecordBatch::try_from_iter([
+                ("_source_file", column(rows.iter().map(|row| row.file.clone()).collect())),
+                ("_source_line", column(rows.iter().map(|row| row.line.to_string()).collect())),
+                ("_row", column(rows.iter().map(|row| row.text.clone()).collect())),
+            ])?;
+            let reasons = rows.iter().map(|row| vec![format!("{} fields instead of {}", row.n_fields, row.n_expected)]);
+            quarantine.add(&batch, reasons.collect())?;
+        }
+        let examples = rows
+            .iter()
+            .take(assertions::N_EXAMPLES)
+            .map(|row| json!({"_source_file": row.file, "_source_line": row.line, "_row": row.text}).to_string());
+        let n_read: u64 = written.files.iter().map(|file| file.n_rows).sum::<u64>() + written.n_left_out;
+        Ok(Some(AssertionOutcome {
+            kind: "ragged_row".to_owned(),
+            label: "rows have as many fields as the header".to_owned(),
+            columns: Vec::new(),
+            on_violation: on_ragged_row,
+            n_considered: n_read + n_rows,
+            n_violating: n_rows,
+            observed: None,
+            success: false,
+            examples: examples.collect(),
+        }))
+    }
+
+    fn dropped_casts(&self) -> u64 {
+        let on_failure = self.node.contract.as_ref().map(|contract| contract.on_cast_failure);
+        match on_failure {
+            Some(OnViolation::Drop | OnViolation::Quarantine) => {
+                self.casts.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).n_violating
+            }
+            Some(OnViolation::Fail | OnViolation::Warn) | None => 0,
+        }
+    }
+
+    async fn publication(
+        &self,
+        existing: Option<&DeltaTable>,
+        stage: &Arc<Stage>,
+        files: &mut Vec<StagedFile>,
+        schema: &crate::ir::Schema,
+    ) -> Attempt<Publication> {
+        let WriteMode::Merge { keys } = &self.node.write.mode else {
+            return Ok(match self.action.change {
+                Change::Append { .. } => Publication::Append,
+                Change::Create | Change::Rebuild | Change::Merge | Change::View => Publication::Overwrite,
+            });
+        };
+        let merging =
+            merge::Merging { node: self.node, stage, keys, schema, bound_bytes: self.run.settings.memory_bytes / 4 };
+        let proven = self.run.checked.typed(self.action.node).unique.iter().any(|set| {
+            !set.is_empty() && set.iter().all(|column| keys.iter().any(|key| crate::name::same(key, column)))
+        });
+        if !proven {
+            merging.check_keys(&self.fresh_context(), files).await?;
+        }
+        match (existing, self.action.change) {
+            (Some(existing), Change::Merge) => merging.replace(&self.fresh_context(), existing, files).await,
+            _ => Ok(Publication::Overwrite),
+        }
+    }
+
+    fn fresh_context(&self) -> SessionContext {
+        session::context(session::Options {
+            target_partitions: Some(self.run.settings.n_threads),
+            runtime: Some(Arc::clone(&self.run.runtime)),
+        })
+    }
+
+    fn commit_info(&self, inputs: &BTreeMap<String, i64>) -> BTreeMap<String, Value> {
+        let settings = &self.run.settings;
+        let mut info = BTreeMap::from([
+            ("medc.fingerprint".to_owned(), json!(self.action.fingerprint)),
+            ("medc.inputs".to_owned(), json!(json!(inputs).to_string())),
+            ("medc.run_id".to_owned(), json!(settings.run_id)),
+            ("medc.environment".to_owned(), json!(settings.environment)),
+            ("medc.version".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
+        ]);
+        if let Some(sha) = &settings.git_sha {
+            info.insert("medc.git_sha".to_owned(), json!(sha));
+        }
+        if let Body::Ingest(_) = self.node.body {
+            let sources = self.run.state.sources.get(&self.node.name).map_or(&[][..], Vec::as_slice);
+            info.insert("medc.source_stamp".to_owned(), json!(source_stamp(sources)));
+        }
+        if let Some(dataset) = &self.node.dataset {
+            info.insert("medc.definition".to_owned(), json!(dataset_definition(dataset)));
+        }
+        info
+    }
+
+    fn transactions(&self) -> Vec<(String, i64)> {
+        let appends = self.node.write.mode == WriteMode::Append;
+        let files = self.files.iter().filter(|_| appends);
+        files.map(|file| (format!("{FILE_TRANSACTION}{}", file.path), file.stamp)).collect()
+    }
+
+    /// What the rows are a function of, as 63 bits.
+    fn stamp(&self, inputs: &BTreeMap<String, i64>) -> i64 {
+        let files: Vec<_> = self.files.iter().map(|file| (&file.path, file.stamp)).collect();
+        let text = json!([self.action.fingerprint, inputs, files]).to_string();
+        let hash = blake3::hash(text.as_bytes());
+        let first = hash.as_bytes().iter().take(8).fold(0_i64, |value, byte| value << 8 | i64::from(*byte));
+        first & i64::MAX
+    }
+
+    async fn publish_quarantine(&self, inputs: &BTreeMap<String, i64>) -> Attempt<()> {
+        let Some(quarantine) = &self.quarantine else { return Ok(()) };
+        let closed = quarantine.close().map_err(|error| self.failed("writing its quarantine", &error))?;
+        let Some(closed) = closed else { return Ok(()) };
+        let doing = "publishing its quarantine";
+        let wrap = |error: &deltalake::DeltaTableError| vec![failure::delta(self.node, doing, error)];
+        let existing = table::open(quarantine.folder()).await.map_err(|error| wrap(&error))?;
+        let stamp = self.stamp(inputs);
+        if let Some(existing) = &existing {
+            let state = existing.snapshot().map_err(|error| wrap(&error))?;
+            let log_store = existing.log_store();
+            let known = state.transaction_version(log_store.as_ref(), QUARANTINE_TRANSACTION).await;
+            if known.map_err(|error| wrap(&error))? == Some(stamp) {
+                closed.stage.discard();
+                return Ok(());
+            }
+        }
+        let mut schema = quarantine.schema();
+        if let Some(existing) = &existing {
+            let known = existing.snapshot().map_err(|error| wrap(&error))?.snapshot().arrow_schema();
+            if let Ok(known) = types::from_arrow_schema(&known) {
+                let new = schema.columns.into_iter().filter(|column| known.column(&column.name).is_none());
+                let new: Vec<_> = new.collect();
+                schema = known;
+                schema.columns.extend(new);
+            }
+        }
+        let publishing = Publishing {
+            schema: &schema,
+            contract: None,
+            description: Some("Rows that broke an expectation, with the reasons"),
+            partition_by: &[],
+            commit_info: BTreeMap::from([("medc.run_id".to_owned(), json!(self.run.settings.run_id))]),
+            transactions: vec![(QUARANTINE_TRANSACTION.to_owned(), stamp)],
+        };
+        let folder = closed.stage.folder();
+        table::publish(existing.as_ref(), folder, &closed.files, Publication::Append, publishing)
+            .await
+            .map_err(|error| wrap(&error))?;
+        Ok(())
+    }
+
+    /// Removes files that runs which never published left behind.
+    async fn sweep(&self, folder: &std::path::Path, existing: Option<&DeltaTable>) -> Attempt<()> {
+        let mut active = std::collections::BTreeSet::new();
+        let mut runs = std::collections::BTreeSet::new();
+        if let Some(state) = existing.and_then(|table| table.snapshot().ok()) {
+            active.extend(state.log_data().iter().map(|file| file.path().into_owned()));
+        }
+        if let Some(existing) = existing {
+            let mut history = existing.history(None);
+            while let Some(Ok(commit)) = history.next().await {
+                runs.extend(commit.info.get("medc.run_id").and_then(Value::as_str).map(str::to_owned));
+            }
+        }
+        stage::sweep(folder, |path| active.contains(path), |run| runs.contains(run))
+            .map_err(|error| vec![failure::node_io(self.node, "removing left-over files", &error)])
+    }
+}
+
+/// What was staged.
+struct Written {
+    files: Vec<StagedFile>,
+    n_left_out: u64,
+    tests: Arc<RowTests>,
+}
+
+/// Each stream sorted by the columns that the table is clustered by. The files then overlap, but each is in order, and no
+/// stream waits for another.
+fn clustered(node: &Node, plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    let schema = plan.schema();
+    let columns = node.write.cluster_by.iter().filter_map(|name| {
+        let place = schema.fields().iter().position(|field| crate::name::same(field.name(), name))?;
+        let column = Column::new(schema.field(place).name(), place);
+        Some(PhysicalSortExpr::new(Arc::new(column), SortOptions { descending: false, nulls_first: true }))
+    });
+    match LexOrdering::new(columns) {
+        Some(ordering) => Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true)),
+        None => plan,
+    }
+}
+
+/// The files whose rows the action adds: those not yet appended, or all.
+fn files_to_read(run: &Run<'_>, action: &Action, node: &Node) -> Vec<SourceFile> {
+    let all = run.state.sources.get(&node.name).cloned().unwrap_or_default();
+    match (action.change, run.state.tables.get(&node.name)) {
+        (Change::Append { .. }, Some(table)) => {
+            all.into_iter().filter(|file| !table.ingested.contains_key(&file.path)).collect()
+        }
+        _ => all,
+    }
+}
+
+fn quarantine_of(run: &Run<'_>, id: NodeId, node: &Node) -> Option<Quarantine> {
+    let by_cast = node.contract.as_ref().is_some_and(|contract| contract.on_cast_failure == OnViolation::Quarantine);
+    let by_shape = ragged_rule(node) == Some(OnViolation::Quarantine);
+    let by_test = node.assertions.iter().any(|assertion| assertion.on_violation == OnViolation::Quarantine);
+    if !by_cast && !by_test && !by_shape {
+        return None;
+    }
+    let names = |schema: &crate::ir::Schema| schema.names().map(str::to_owned).collect::<Vec<_>>();
+    let own = run.checked.typed(id).schema.as_ref().map(names).unwrap_or_default();
+    let own = if own.is_empty() {
+        node.contract.as_ref().map(|contract| names(&contract.schema())).unwrap_or_default()
+    } else {
+        own
+    };
+    let input = match &node.body {
+        Body::Relation(Relation { input: Input::Table { name, .. }, .. }) => run
+            .checked
+            .graph
+            .find(name)
+            .and_then(|input| run.checked.typed(input).schema.as_ref().map(names))
+            .unwrap_or_default(),
+        Body::Ingest(_) if by_shape => ["_source_file", "_source_line", "_row"].map(str::to_owned).to_vec(),
+        Body::Ingest(_) | Body::Relation(Relation { input: Input::Query(_), .. }) => Vec::new(),
+    };
+    let folder =
+        run.settings.warehouse.folder(&TableName::new(&node.name.layer, &format!("{}_quarantine", node.name.name)));
+    Some(Quarantine::new(folder, &run.settings.run_id, run.settings.started_at, quarantine::union(own, input)))
+}
+
+fn ragged_rule(node: &Node) -> Option<OnViolation> {
+    match &node.body {
+        Body::Ingest(Ingest { reader: Reader::Delimited(delimited), .. }) => Some(delimited.on_ragged_row),
+        Body::Ingest(_) | Body::Relation(_) => None,
+    }
+}
+
+fn violated(node: &Node, outcome: &AssertionOutcome, code: crate::diagnostic::Code) -> Diagnostic {
+    let assertion = node.assertions.iter().find(|assertion| assertion.label == outcome.label);
+    let site = match (assertion, &node.contract) {
+        (Some(assertion), _) => assertion.site.clone(),
+        (None, Some(contract)) if outcome.kind == "cast" => contract.site.clone(),
+        (None, _) => node.site.clone().key(),
+    };
+    let blocks = outcome.on_violation == OnViolation::Fail;
+    let message = format!("`{}` does not hold in `{}`", outcome.label, node.name);
+    let diagnostic = if blocks { Diagnostic::error(code, message) } else { Diagnostic::warning(code, message) };
+    let found = match outcome.observed {
+        Some(observed) => format!("its value is {observed}"),
+        None => format!("{} of {} rows break it", outcome.n_violating, outcome.n_considered),
+    };
+    let example = outcome.examples.first().map_or(String::new(), |example| format!(", e.g. {example}"));
+    let help = if blocks && outcome.kind == "cast" {
+        "correct the rows or the column's type; `on_cast_failure: quarantine` in the contract sets such rows aside"
+    } else if blocks {
+        "correct the rows or the expectation; `on_violation: quarantine` sets such rows aside"
+    } else {
+        "look at `quality.results` for the rows"
+    };
+    diagnostic
+        .at(site, if blocks { "the table keeps its old rows" } else { "" })
+        .note(format!("{found}{example}"))
+        .help(help)
+}
+
+fn interrupted(node: &Node) -> Diagnostic {
+    Diagnostic::error(code::INTERRUPTED, format!("`{}` was stopped", node.name))
+        .at(node.site.clone().key(), "the table keeps its old rows")
+}
+
+fn broken(node: &Node, folder: &std::path::Path, error: &deltalake::DeltaTableError) -> Diagnostic {
+    Diagnostic::error(code::TABLE_BROKEN, format!("the table `{}` cannot be read", node.name))
+        .at(node.site.clone().key(), "declared here")
+        .note(error.to_string())
+        .help(format!("restore `{}` from a backup, or remove that folder and apply again", folder.display()))
+}

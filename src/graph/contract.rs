@@ -1,0 +1,286 @@
+//! Contracts in core form: columns typed, keys and NULL rules turned into assertions.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Site, code};
+use crate::expectations::Expectation;
+use crate::ir::{Assertion, Column, Contract, ContractColumn, DataType, OnViolation, Test};
+use crate::kind;
+use crate::name;
+use crate::resolve::{Entity, Origin};
+use crate::spec;
+
+/// A contract and what it says of rows.
+pub(super) struct Lowered {
+    pub contract: Contract,
+    pub assertions: Vec<Assertion>,
+}
+
+/// All contracts that have no error, by name.
+pub(super) fn lower_all(
+    contracts: &IndexMap<String, Entity<spec::Contract>>,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<String, Option<Lowered>> {
+    contracts.iter().map(|(name, entity)| (name.clone(), lower(name, entity, diagnostics))).collect()
+}
+
+fn lower(name: &str, entity: &Entity<spec::Contract>, diagnostics: &mut Diagnostics) -> Option<Lowered> {
+    let Entity { spec, origin } = entity;
+    let n_errors = diagnostics.n_errors();
+    if spec.columns.is_empty() {
+        diagnostics.error(
+            Diagnostic::error(code::CONTRACT_FORM, format!("the contract `{name}` has no columns"))
+                .at(origin.site("/columns").key(), "")
+                .help("list the table's columns, e.g. `columns: {id: {type: string}}`"),
+        );
+        return None;
+    }
+    let version = spec.version.clone();
+    if let Some(version) = &version {
+        check_version(version, origin, diagnostics);
+    }
+    let columns_site = origin.site("/columns");
+    let mut columns: Vec<ContractColumn> = Vec::with_capacity(spec.columns.len());
+    let mut assertions = Vec::new();
+    for (column_name, column) in &spec.columns {
+        let site = columns_site.member(column_name);
+        if let Some(lowered) = lower_column(column_name, column, &columns, site, diagnostics) {
+            column_assertions(&lowered, column, &mut assertions, diagnostics);
+            columns.push(lowered);
+        }
+    }
+    let keys: Vec<&str> = spec
+        .columns
+        .iter()
+        .filter(|(_, column)| column.primary_key)
+        .map(|(column_name, _)| column_name.as_str())
+        .collect();
+    if let Some(first) = keys.first() {
+        assertions.push(primary_key(&keys, columns_site.member(first).member("primary_key")));
+    }
+    table_assertions(
+        &spec.expect,
+        &columns,
+        &|pointer| origin.site(&format!("/expect{pointer}")),
+        &mut assertions,
+        diagnostics,
+    );
+    if diagnostics.n_errors() > n_errors {
+        return None;
+    }
+    let contract = Contract {
+        name: name.to_owned(),
+        version,
+        columns,
+        on_cast_failure: spec.on_cast_failure,
+        site: origin.site.clone(),
+    };
+    Some(Lowered { contract, assertions })
+}
+
+fn lower_column(
+    column_name: &str,
+    column: &spec::ContractColumn,
+    earlier: &[ContractColumn],
+    site: Site,
+    diagnostics: &mut Diagnostics,
+) -> Option<ContractColumn> {
+    if !name::is_identifier(column_name) {
+        diagnostics.error(
+            Diagnostic::error(code::BAD_NAME, format!("`{column_name}` is no column name"))
+                .at(site.key(), "")
+                .help("use letters, digits and underscores, not a digit first"),
+        );
+        return None;
+    }
+    if let Some(first) = earlier.iter().find(|other| name::same(&other.column.name, column_name)) {
+        diagnostics.error(
+            Diagnostic::error(code::CONTRACT_FORM, format!("the column `{column_name}` stands twice"))
+                .at(site.key(), "here again")
+                .at(first.site.clone().key(), "first here")
+                .note("column names are the same to Databricks whatever their case")
+                .help("rename or remove one of them"),
+        );
+        return None;
+    }
+    if column.primary_key && column.nullable == Some(true) {
+        diagnostics.error(
+            Diagnostic::error(code::CONTRACT_FORM, format!("the primary key `{column_name}` is said to be nullable"))
+                .at(site.member("nullable"), "")
+                .note("a row without its key cannot be known")
+                .help("remove `nullable: true`, or `primary_key`")
+                .fix_source("false"),
+        );
+        return None;
+    }
+    match DataType::parse(&column.data_type) {
+        Ok(data_type) => Some(ContractColumn {
+            column: Column {
+                name: column_name.to_owned(),
+                data_type,
+                nullable: column.nullable.unwrap_or(true) && !column.primary_key,
+            },
+            description: column.description.clone(),
+            tags: column.tags.clone(),
+            site,
+        }),
+        Err(reason) => {
+            let near = name::nearest(&column.data_type, crate::ir::TYPE_NAMES.iter().copied());
+            let fix = near.filter(|_| reason.contains("is no type")).map(Fix::value);
+            let (message, help) =
+                reason.split_once("; ").map_or((reason.as_str(), None), |(what, help)| (what, Some(help)));
+            let found = Diagnostic::error(code::BAD_TYPE, message).at(site.member("type"), "");
+            let help = help.map_or_else(
+                || "types are spelled as in Databricks SQL, e.g. `decimal(18,2)` or `array<string>`".to_owned(),
+                str::to_owned,
+            );
+            diagnostics.error(Diagnostic { fix, ..found.help(help) });
+            None
+        }
+    }
+}
+
+/// The assertions of a column's own keys and of its `expect`.
+fn column_assertions(
+    lowered: &ContractColumn,
+    column: &spec::ContractColumn,
+    assertions: &mut Vec<Assertion>,
+    diagnostics: &mut Diagnostics,
+) {
+    let column_name = &lowered.column.name;
+    let site = &lowered.site;
+    if !lowered.column.nullable {
+        let key = if column.primary_key { "primary_key" } else { "nullable" };
+        assertions.push(not_null(column_name, site.member(key)));
+    }
+    for (index, expectation) in column.expect.iter().enumerate() {
+        let here = site.member("expect").element(index);
+        if let Some(other) = &expectation.options.column
+            && !name::same(other, column_name)
+        {
+            diagnostics.error(
+                Diagnostic::error(
+                    code::EXPECTATION,
+                    format!("an expectation on `{other}` stands below `{column_name}`"),
+                )
+                .at(here.member(expectation.kind()).member("column"), "")
+                .help(format!("remove `column`, or move it below `{other}`")),
+            );
+            continue;
+        }
+        let subject = Some((column_name.as_str(), Some(&lowered.column.data_type)));
+        match expectation.lower(subject, &|pointer| here.descend(pointer)) {
+            Ok(assertion) => push_new(assertion, assertions, diagnostics),
+            Err(problem) => {
+                diagnostics.error(problem.at(|pointer| here.descend(pointer)));
+            }
+        }
+    }
+}
+
+/// The assertions of a table-level `expect`; `site_of` gives the site of a pointer into that list.
+pub(super) fn table_assertions(
+    expectations: &[Expectation],
+    columns: &[ContractColumn],
+    site_of: &dyn Fn(&str) -> Site,
+    assertions: &mut Vec<Assertion>,
+    diagnostics: &mut Diagnostics,
+) {
+    for (index, expectation) in expectations.iter().enumerate() {
+        let here = |pointer: &str| site_of(&format!("/{index}{pointer}"));
+        let subject = match &expectation.options.column {
+            None => None,
+            Some(column) => {
+                let known = columns.iter().find(|known| name::same(&known.column.name, column));
+                if known.is_none() && !columns.is_empty() {
+                    let names = columns.iter().map(|known| known.column.name.as_str());
+                    let found = Diagnostic::error(code::EXPECTATION, format!("the contract has no column `{column}`"))
+                        .at(here(&format!("/{}/column", expectation.kind())), "");
+                    let fix = name::nearest(column, names.clone()).map(Fix::value);
+                    diagnostics.error(Diagnostic { help: name::did_you_mean(column, names), fix, ..found });
+                    continue;
+                }
+                Some((column.as_str(), known.map(|known| &known.column.data_type)))
+            }
+        };
+        match expectation.lower(subject, &here) {
+            Ok(assertion) => push_new(assertion, assertions, diagnostics),
+            Err(problem) => {
+                diagnostics.error(problem.at(here));
+            }
+        }
+    }
+}
+
+/// Adds an assertion unless the same one is there: saying a thing twice would count its violations twice. One that a key
+/// or a NULL rule implies gives way to the one that is said, with its options.
+fn push_new(assertion: Assertion, assertions: &mut Vec<Assertion>, diagnostics: &mut Diagnostics) {
+    let same = |other: &&Assertion| {
+        other.kind == assertion.kind && other.label == assertion.label && other.columns == assertion.columns
+    };
+    let is_implied =
+        |other: &Assertion| ["/primary_key", "/nullable"].iter().any(|ending| other.site.pointer.ends_with(ending));
+    if let Some(first) = assertions.iter().position(|other| same(&other) && is_implied(other)) {
+        assertions[first] = assertion;
+        return;
+    }
+    if let Some(first) = assertions.iter().find(same)
+        && first.filter == assertion.filter
+    {
+        diagnostics.warn(
+            Diagnostic::warning(code::EXPECTATION, format!("`{}` is said twice", assertion.label))
+                .at(assertion.site, "here again")
+                .at(first.site.clone(), "first here")
+                .help("remove one of them"),
+        );
+        return;
+    }
+    assertions.push(assertion);
+}
+
+fn not_null(column: &str, site: Site) -> Assertion {
+    Assertion {
+        kind: "not_null",
+        label: format!("{column} is not null"),
+        columns: vec![column.to_owned()],
+        test: Test::Row {
+            considered: None,
+            violated: kind::generated(format!("{} IS NULL", kind::column(column)), &site),
+        },
+        on_violation: OnViolation::Fail,
+        mostly: 1.0,
+        filter: None,
+        description: None,
+        site,
+    }
+}
+
+fn primary_key(keys: &[&str], site: Site) -> Assertion {
+    Assertion {
+        kind: "unique",
+        label: format!("{} is unique", keys.join(", ")),
+        columns: keys.iter().map(|key| (*key).to_owned()).collect(),
+        test: Test::Unique { columns: keys.iter().map(|key| (*key).to_owned()).collect() },
+        on_violation: OnViolation::Fail,
+        mostly: 1.0,
+        filter: None,
+        description: None,
+        site,
+    }
+}
+
+/// A version is three numbers with dots (Semantic Versioning 2.0.0, without the optional parts).
+fn check_version(version: &str, origin: &Origin, diagnostics: &mut Diagnostics) {
+    let parts: Vec<&str> = version.split('.').collect();
+    if parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit())) {
+        return;
+    }
+    let padded = parts.iter().copied().chain(["0", "0"]).take(3).collect::<Vec<_>>().join(".");
+    let fixable = parts.len() < 3 && parts.iter().all(|part| part.parse::<u32>().is_ok());
+    let found = Diagnostic::error(code::CONTRACT_FORM, format!("`{version}` is no semantic version"))
+        .at(origin.site("/version"), "")
+        .help("write three numbers, e.g. `1.0.0`");
+    diagnostics.error(Diagnostic { fix: fixable.then_some(Fix::Value(padded)), ..found });
+}

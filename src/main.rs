@@ -1,0 +1,7 @@
+//! The `medc` binary.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    medc::cli::main()
+}

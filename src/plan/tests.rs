@@ -1,0 +1,337 @@
+//! Each rule of planning on a small graph, against the state that a first apply leaves.
+
+use indexmap::IndexMap;
+
+use super::*;
+use crate::diagnostic::{Site, SourceId};
+use crate::ir::{
+    Assertion, Column, Contract, ContractColumn, DataType, Dataset, Ingest, Input, OnViolation, Operation, Reader,
+    Relation, Sql, Test, Write,
+};
+use crate::name::TableName;
+use crate::state::Commit;
+
+fn name(text: &str) -> TableName {
+    TableName::parse(text).expect("a table name")
+}
+
+fn site() -> Site {
+    Site::root(SourceId(0))
+}
+
+fn sql(text: &str) -> Sql {
+    Sql { text: text.into(), site: site(), authored: true }
+}
+
+fn node(table: &str, mode: WriteMode, body: Body) -> Node {
+    Node {
+        name: name(table),
+        site: site(),
+        description: None,
+        tags: Vec::new(),
+        owner: None,
+        body,
+        contract: None,
+        write: Write { mode, cluster_by: Vec::new(), partition_by: Vec::new() },
+        assertions: Vec::new(),
+        dataset: None,
+    }
+}
+
+fn ingest(table: &str, mode: WriteMode) -> Node {
+    let body = Body::Ingest(Ingest {
+        location: "data/*.parquet".to_owned(),
+        location_site: site(),
+        reader: Reader::Parquet,
+        metadata_columns: Vec::new(),
+    });
+    node(table, mode, body)
+}
+
+fn query(table: &str, mode: WriteMode, text: &str) -> Node {
+    node(table, mode, Body::Relation(Relation { input: Input::Query(sql(text)), operations: Vec::new() }))
+}
+
+fn merge() -> WriteMode {
+    WriteMode::Merge { keys: vec!["id".to_owned()] }
+}
+
+/// A graph in the order of the nodes given; each reads the nodes at these places.
+fn project(nodes: Vec<(Node, &[u32])>) -> Checked {
+    let inputs = nodes.iter().map(|(_, inputs)| inputs.iter().copied().map(NodeId).collect()).collect();
+    let order = (0..u32::try_from(nodes.len()).expect("a small graph")).map(NodeId).collect();
+    let nodes: IndexMap<_, _> = nodes.into_iter().map(|(node, _)| (node.name.clone(), node)).collect();
+    let typed = vec![crate::check::Typed::default(); nodes.len()];
+    Checked { graph: Graph { nodes, inputs, order, layers: Vec::new() }, typed }
+}
+
+/// bronze.a (overwritten) → silver.b, and bronze.a → silver.v (a view) → gold.c.
+fn chain() -> Checked {
+    project(vec![
+        (ingest("bronze.a", WriteMode::Overwrite), &[]),
+        (query("silver.b", WriteMode::Overwrite, "SELECT * FROM bronze.a"), &[0]),
+        (query("silver.v", WriteMode::View, "SELECT * FROM bronze.a WHERE x > 0"), &[0]),
+        (query("gold.c", merge(), "SELECT * FROM silver.v"), &[2]),
+    ])
+}
+
+fn files(stamps: &[(&str, i64)]) -> Vec<SourceFile> {
+    stamps.iter().map(|(path, stamp)| SourceFile { path: (*path).to_owned(), size_bytes: 1, stamp: *stamp }).collect()
+}
+
+fn with_files(table: &str, stamps: &[(&str, i64)]) -> State {
+    State { sources: [(name(table), files(stamps))].into(), ..State::default() }
+}
+
+/// Does what the engine promises to do for a plan.
+fn apply(checked: &Checked, state: &mut State, plan: &Plan) {
+    for action in &plan.actions {
+        let node = checked.graph.node(action.node);
+        if node.write.mode == WriteMode::View {
+            continue;
+        }
+        let sources = state.sources.get(&node.name).cloned().unwrap_or_default();
+        let inputs = stored_inputs(&checked.graph, action.node)
+            .into_iter()
+            .map(|input| {
+                let input = &checked.graph.node(input).name;
+                (input.to_string(), state.tables.get(input).expect("inputs come first").version)
+            })
+            .collect();
+        let version = state.tables.get(&node.name).map_or(0, |table| table.version + 1);
+        let commit = Commit {
+            version,
+            fingerprint: action.fingerprint.clone(),
+            inputs,
+            run_id: String::new(),
+            git_sha: None,
+            source_stamp: Some(source_stamp(&sources)),
+            definition: node.dataset.as_ref().map(dataset_definition),
+        };
+        let ingested = sources.into_iter().map(|file| (file.path, file.stamp)).collect();
+        let table = TableState { version, commit: Some(commit), written_by_others: false, ingested };
+        state.tables.insert(node.name.clone(), table);
+    }
+}
+
+fn planned(checked: &Checked, state: &State) -> Vec<(String, Change, Vec<Reason>)> {
+    planned_with(checked, state, &Options::default())
+}
+
+fn planned_with(checked: &Checked, state: &State, options: &Options) -> Vec<(String, Change, Vec<Reason>)> {
+    let plan = plan(checked, state, options, &mut Diagnostics::new()).expect("a plan");
+    plan.actions
+        .into_iter()
+        .map(|action| (checked.graph.node(action.node).name.to_string(), action.change, action.reasons))
+        .collect()
+}
+
+/// The state after a first apply.
+fn applied(checked: &Checked, mut state: State) -> State {
+    let plan = plan(checked, &state, &Options::default(), &mut Diagnostics::new()).expect("a plan");
+    apply(checked, &mut state, &plan);
+    state
+}
+
+fn input_planned(input: &str) -> Reason {
+    Reason::InputPlanned { input: input.to_owned() }
+}
+
+#[test]
+fn everything_is_created_once_and_then_unchanged() {
+    let checked = chain();
+    let state = with_files("bronze.a", &[("data/1.parquet", 1)]);
+    let created: Vec<_> = planned(&checked, &state).into_iter().map(|(table, change, _)| (table, change)).collect();
+    let expected = ["bronze.a", "silver.b", "gold.c"].map(|table| (table.to_owned(), Change::Create));
+    assert_eq!(created, expected);
+
+    let state = applied(&checked, state);
+    let plan = plan(&checked, &state, &Options::default(), &mut Diagnostics::new()).expect("a plan");
+    assert!(plan.actions.is_empty());
+    assert_eq!(plan.unchanged.len(), 4);
+}
+
+#[test]
+fn changed_files_rebuild_an_overwritten_ingest_and_all_that_reads_it() {
+    let checked = chain();
+    let mut state = applied(&checked, with_files("bronze.a", &[("1", 1), ("2", 1)]));
+    state.sources.insert(name("bronze.a"), files(&[("2", 5), ("3", 1)]));
+    assert_eq!(
+        planned(&checked, &state),
+        [
+            (
+                "bronze.a".to_owned(),
+                Change::Rebuild,
+                vec![Reason::FilesChanged { n_added: 1, n_changed: 1, n_gone: 1 }]
+            ),
+            ("silver.b".to_owned(), Change::Rebuild, vec![input_planned("bronze.a")]),
+            ("gold.c".to_owned(), Change::Merge, vec![input_planned("bronze.a")]),
+        ]
+    );
+}
+
+#[test]
+fn a_newer_input_is_read_again_also_through_a_view() {
+    let checked = chain();
+    let mut state = applied(&checked, with_files("bronze.a", &[("1", 1)]));
+    state.tables.get_mut(&name("bronze.a")).expect("applied").version = 7;
+    let changed = Reason::InputChanged { input: "bronze.a".to_owned(), from_version: Some(0), to_version: Some(7) };
+    assert_eq!(
+        planned(&checked, &state),
+        [
+            ("silver.b".to_owned(), Change::Rebuild, vec![changed.clone()]),
+            ("gold.c".to_owned(), Change::Merge, vec![changed]),
+        ]
+    );
+}
+
+#[test]
+fn a_view_is_never_written_but_its_definition_rebuilds_its_readers() {
+    let state = applied(&chain(), with_files("bronze.a", &[("1", 1)]));
+    let mut checked = chain();
+    let view = checked.graph.nodes.get_mut(&name("silver.v")).expect("the view");
+    *view = query("silver.v", WriteMode::View, "SELECT * FROM bronze.a WHERE x > 1");
+    assert_eq!(planned(&checked, &state), [("gold.c".to_owned(), Change::Rebuild, vec![Reason::DefinitionChanged])]);
+}
+
+#[test]
+fn appended_files_are_read_once() {
+    let checked = project(vec![(ingest("bronze.a", WriteMode::Append), &[])]);
+    let mut state = applied(&checked, with_files("bronze.a", &[("1", 1), ("2", 1)]));
+    state.sources.insert(name("bronze.a"), files(&[("2", 1), ("3", 1), ("4", 1)]));
+    let added = Reason::FilesChanged { n_added: 2, n_changed: 0, n_gone: 0 };
+    assert_eq!(planned(&checked, &state), [("bronze.a".to_owned(), Change::Append { n_files: 2 }, vec![added])]);
+}
+
+#[test]
+fn a_changed_file_that_was_appended_is_warned_of_unless_all_is_read_again() {
+    let checked = project(vec![(ingest("bronze.a", WriteMode::Append), &[])]);
+    let mut state = applied(&checked, with_files("bronze.a", &[("1", 1)]));
+    state.sources.insert(name("bronze.a"), files(&[("1", 2)]));
+
+    let mut diagnostics = Diagnostics::new();
+    let unchanged = plan(&checked, &state, &Options::default(), &mut diagnostics).expect("a plan");
+    assert!(unchanged.actions.is_empty());
+    assert_eq!(diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), [code::SOURCE_CHANGED]);
+
+    let mut diagnostics = Diagnostics::new();
+    let refresh = Options { full_refresh: true, selection: None };
+    let rebuilt = plan(&checked, &state, &refresh, &mut diagnostics).expect("a plan");
+    assert_eq!(rebuilt.actions.len(), 1);
+    assert!(diagnostics.is_empty());
+}
+
+#[test]
+fn a_table_that_others_wrote_is_rebuilt_when_it_is_overwritten_only() {
+    let checked = chain();
+    let mut state = applied(&checked, with_files("bronze.a", &[("1", 1)]));
+    for table in ["silver.b", "gold.c"] {
+        state.tables.get_mut(&name(table)).expect("applied").written_by_others = true;
+    }
+    let foreign = Reason::WrittenByOthers { version: 0 };
+    assert_eq!(planned(&checked, &state), [("silver.b".to_owned(), Change::Rebuild, vec![foreign])]);
+}
+
+#[test]
+fn a_full_refresh_rebuilds_what_is_selected() {
+    let checked = chain();
+    let state = applied(&checked, with_files("bronze.a", &[("1", 1)]));
+    let options = Options { full_refresh: true, selection: Some([NodeId(3)].into()) };
+    assert_eq!(
+        planned_with(&checked, &state, &options),
+        [("gold.c".to_owned(), Change::Rebuild, vec![Reason::Requested])]
+    );
+}
+
+#[test]
+fn a_selected_table_needs_its_inputs() {
+    let checked = chain();
+    let options = Options { full_refresh: false, selection: Some([NodeId(1)].into()) };
+    let mut diagnostics = Diagnostics::new();
+    let state = with_files("bronze.a", &[("1", 1)]);
+    assert!(plan(&checked, &state, &options, &mut diagnostics).is_err());
+    assert_eq!(diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), [code::NOT_BUILT]);
+}
+
+#[test]
+fn a_published_dataset_keeps_its_definition() {
+    let dataset = |features: &[&str]| {
+        let mut node = query("gold_ml.churn_v1", WriteMode::Overwrite, "SELECT 1");
+        node.dataset = Some(Dataset {
+            model: "churn".to_owned(),
+            version: 1,
+            source_table: name("gold.c"),
+            features: features.iter().map(|&feature| feature.to_owned()).collect(),
+            target: "churned".to_owned(),
+        });
+        project(vec![(node, &[])])
+    };
+    let state = applied(&dataset(&["a", "b"]), State::default());
+    assert!(planned(&dataset(&["a", "b"]), &state).is_empty());
+    let mut diagnostics = Diagnostics::new();
+    assert!(plan(&dataset(&["b", "a"]), &state, &Options::default(), &mut diagnostics).is_err());
+    assert_eq!(diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), [code::DATASET_REDEFINED]);
+}
+
+#[test]
+fn a_fingerprint_is_of_what_changes_rows_and_of_nothing_else() {
+    let table = |change: fn(&mut Node)| {
+        let mut node = query("silver.b", WriteMode::Overwrite, "SELECT a, b FROM bronze.a");
+        let column = Column { name: "a".to_owned(), data_type: DataType::Int, nullable: true };
+        node.contract = Some(Contract {
+            name: "b".to_owned(),
+            version: None,
+            columns: vec![ContractColumn { column, description: None, tags: Vec::new(), site: site() }],
+            on_cast_failure: OnViolation::Fail,
+            site: site(),
+        });
+        for on_violation in [OnViolation::Warn, OnViolation::Drop] {
+            node.assertions.push(Assertion {
+                kind: "expression",
+                label: String::new(),
+                columns: Vec::new(),
+                test: Test::Row { considered: None, violated: sql("a < 0") },
+                on_violation,
+                mostly: 1.0,
+                filter: None,
+                description: None,
+                site: site(),
+            });
+        }
+        change(&mut node);
+        fingerprints(&project(vec![(node, &[])]).graph).remove(0)
+    };
+    fn contract(node: &mut Node) -> &mut Contract {
+        node.contract.as_mut().expect("a contract")
+    }
+    fn relation(node: &mut Node) -> &mut Relation {
+        match &mut node.body {
+            Body::Relation(relation) => relation,
+            Body::Ingest(_) => unreachable!("a relation"),
+        }
+    }
+    let same: [fn(&mut Node); 6] = [
+        |_| {},
+        |node| node.description = Some("words".to_owned()),
+        |node| contract(node).version = Some("2.0.0".to_owned()),
+        |node| node.assertions.swap(0, 1),
+        |node| drop(node.assertions.remove(0)),
+        |node| relation(node).input = Input::Query(sql("SELECT a,\n  b\nFROM bronze.a")),
+    ];
+    let before = table(|_| {});
+    assert!(before.starts_with("1:"));
+    for (index, change) in same.into_iter().enumerate() {
+        assert_eq!(table(change), before, "change {index}");
+    }
+    let other: [fn(&mut Node); 6] = [
+        |node| contract(node).columns[0].column.nullable = false,
+        |node| contract(node).on_cast_failure = OnViolation::Drop,
+        |node| drop(node.assertions.remove(1)),
+        |node| node.write.mode = WriteMode::Merge { keys: vec!["a".to_owned()] },
+        |node| relation(node).operations.push(Operation::Filter(sql("a > 0"))),
+        |node| relation(node).input = Input::Query(sql("SELECT b, a FROM bronze.a")),
+    ];
+    for (index, change) in other.into_iter().enumerate() {
+        assert_ne!(table(change), before, "change {index}");
+    }
+}

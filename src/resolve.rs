@@ -1,0 +1,218 @@
+//! Stage 4: the project in one environment.
+//!
+//! In: `Project` and [`Settings`]. Out: [`Resolved`]: overlays merged, `${…}` gone (but for secrets, which stay references),
+//! defaults filled, values typed as `spec::*`. Each entity keeps an [`Origin`], so that an error about a merged value
+//! points into the file that gave it. Reads what the environment decides: SQL files and the datasets' file.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::diagnostic::{Diagnostic, Diagnostics, Reported, Site, code};
+use crate::ir::Sql;
+use crate::name::{self, TableName};
+use crate::project::{Declared, Project};
+use crate::source::{Files, Sources};
+use crate::spec;
+
+mod datasets;
+mod environment;
+mod interpolate;
+mod overlay;
+mod sql_file;
+mod variables;
+
+pub use datasets::Datasets;
+use interpolate::Scope;
+
+/// What the command line and the process bring.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    /// `-t NAME`.
+    pub environment: Option<String>,
+    /// `--var name=value`, in order; the last of a name wins.
+    pub variables: Vec<(String, String)>,
+    /// The process's variables, and those of the project's `.env`.
+    pub process: BTreeMap<String, String>,
+    pub git_sha: Option<String>,
+}
+
+/// The project in one environment.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    pub project_dir: PathBuf,
+    pub project: spec::ProjectHeader,
+    pub environment: Environment,
+    pub layers: IndexMap<String, Entity<spec::Layer>>,
+    pub tables: IndexMap<TableName, Table>,
+    pub contracts: IndexMap<String, Entity<spec::Contract>>,
+    pub datasets: Option<Datasets>,
+}
+
+/// The chosen environment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Environment {
+    pub name: String,
+    pub engine: spec::Engine,
+    /// The folder of the Delta tables: a path relative to the project's folder, or absolute.
+    pub warehouse: String,
+    pub warehouse_site: Site,
+}
+
+/// A typed entity and where its parts come from.
+#[derive(Debug, Clone)]
+pub struct Entity<T> {
+    pub spec: T,
+    pub origin: Origin,
+}
+
+/// A table, with its query read from where it stands.
+#[derive(Debug, Clone)]
+pub struct Table {
+    pub entity: Entity<spec::Table>,
+    pub sql: Option<Sql>,
+}
+
+/// Where the parts of a merged value come from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Origin {
+    /// Where the entity is declared.
+    pub site: Site,
+    /// Pointers into the entity that an overlay gave, and where.
+    overlaid: Vec<(String, Site)>,
+}
+
+impl Origin {
+    pub fn new(site: Site) -> Self {
+        Origin { site, overlaid: Vec::new() }
+    }
+
+    /// The site of a JSON pointer into the entity.
+    pub fn site(&self, pointer: &str) -> Site {
+        let overlay = self.overlaid.iter().filter_map(|(prefix, site)| {
+            let rest = pointer.strip_prefix(prefix.as_str())?;
+            (rest.is_empty() || rest.starts_with('/')).then_some((prefix.len(), site, rest))
+        });
+        match overlay.max_by_key(|(length, ..)| *length) {
+            Some((_, site, rest)) => site.descend(rest),
+            None => self.site.descend(pointer),
+        }
+    }
+}
+
+/// Resolves a project for one environment.
+///
+/// # Errors
+/// `resolve::*`, and what merged values and further files report.
+pub fn resolve(
+    project: Project,
+    files: &dyn Files,
+    settings: &Settings,
+    sources: &mut Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<Resolved, Reported> {
+    let header: spec::ProjectHeader = typed(&project.header.value, &project.header.site, diagnostics)?;
+    if !name::is_identifier(&header.name) {
+        diagnostics.error(
+            Diagnostic::error(code::BAD_NAME, format!("`{}` is no name for a project", header.name))
+                .at(project.header.site.member("name"), "")
+                .help("use letters, digits and underscores, not a digit first")
+                .fix(identifier_from(&header.name)),
+        );
+    }
+    let chosen = environment::choose(&project, settings, diagnostics)?;
+    let mut scope = Scope::new(&header, &chosen.name, settings);
+    scope.variables = variables::values(&project, &chosen, &scope, settings, diagnostics)?;
+    let environment = environment::resolve(&chosen, &scope, diagnostics)?;
+    let Project { dir, layers, tables, contracts, datasets, .. } = project;
+
+    let overlays = overlay::tables(&chosen, &tables, diagnostics);
+    let layers = entities(layers, &scope, diagnostics);
+    let contracts = entities(contracts, &scope, diagnostics);
+    let mut resolved_tables = IndexMap::with_capacity(tables.len());
+    for (written, declared) in tables {
+        let Some(table_name) = table_name(&written, &declared.site, diagnostics) else { continue };
+        let origin = Origin { site: declared.site, overlaid: Vec::new() };
+        let overlay = overlays.get(&written);
+        let merged = overlay::merge(declared.value, origin, overlay, &scope, sources, diagnostics);
+        let Ok((value, origin)) = merged else { continue };
+        let Ok(spec) = typed::<spec::Table>(&value, &origin.site, diagnostics) else { continue };
+        let Ok(sql) = sql_file::read(&spec, &origin, &scope, &dir, files, sources, diagnostics) else { continue };
+        resolved_tables.insert(table_name, Table { entity: Entity { spec, origin }, sql });
+    }
+    let datasets = match datasets {
+        Some(declared) => datasets::read(declared, &scope, &dir, files, sources, diagnostics).ok(),
+        None => None,
+    };
+    diagnostics.stop_on_error()?;
+    Ok(Resolved {
+        project_dir: dir,
+        project: header,
+        environment,
+        layers,
+        tables: resolved_tables,
+        contracts,
+        datasets,
+    })
+}
+
+fn entities<T: DeserializeOwned>(
+    declared: IndexMap<String, Declared>,
+    scope: &Scope<'_>,
+    diagnostics: &mut Diagnostics,
+) -> IndexMap<String, Entity<T>> {
+    let mut typed_entities = IndexMap::with_capacity(declared.len());
+    for (name, Declared { mut value, site }) in declared {
+        if !name::is_identifier(&name) {
+            diagnostics.error(
+                Diagnostic::error(code::BAD_NAME, format!("`{name}` is no name"))
+                    .at(site.key(), "")
+                    .help("use letters, digits and underscores, not a digit first")
+                    .fix(identifier_from(&name)),
+            );
+            continue;
+        }
+        let origin = Origin::new(site);
+        if interpolate::value(&mut value, scope, &|pointer| origin.site(pointer), diagnostics).is_err() {
+            continue;
+        }
+        if let Ok(spec) = typed(&value, &origin.site, diagnostics) {
+            typed_entities.insert(name, Entity { spec, origin });
+        }
+    }
+    typed_entities
+}
+
+fn table_name(written: &str, site: &Site, diagnostics: &mut Diagnostics) -> Option<TableName> {
+    let parsed = TableName::parse(written);
+    if parsed.is_none() {
+        let message = format!("`{written}` is no table's name");
+        diagnostics.error(
+            Diagnostic::error(code::BAD_NAME, message)
+                .at(site.clone().key(), "")
+                .note("a table is called `layer.name`; both are letters, digits and underscores, not a digit first")
+                .help(if written.contains('.') {
+                    "rename it, e.g. `silver.orders`"
+                } else {
+                    "put its layer in front, e.g. `silver.orders`"
+                }),
+        );
+    }
+    parsed
+}
+
+/// Types a value that the schema let through.
+fn typed<T: DeserializeOwned>(value: &Value, site: &Site, diagnostics: &mut Diagnostics) -> Result<T, Reported> {
+    T::deserialize(value).map_err(|error| {
+        diagnostics.error(Diagnostic::error(code::WRONG_VALUE, format!("{error}")).at(site.clone().key(), ""))
+    })
+}
+
+fn identifier_from(text: &str) -> String {
+    let replaced: String =
+        text.chars().map(|character| if character.is_alphanumeric() { character } else { '_' }).collect();
+    if name::is_identifier(&replaced) { replaced } else { format!("_{replaced}") }
+}

@@ -1,0 +1,278 @@
+//! A project as it is written: the types behind the JSON Schema.
+//!
+//! Field docs are for users: they become the schema's descriptions, the editor's hover and the reference page. Values are
+//! read into these types only after overlays are merged and `${…}` is replaced (`resolve`), since overlays merge as
+//! values. References are still names here; `resolve` and `graph` turn them into ids. The kinds (connectors, steps,
+//! expectations) bring their own types.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::connectors::Source;
+use crate::expectations::Expectation;
+use crate::ir::{MetadataColumn, OnViolation};
+use crate::kind::Scalar;
+use crate::steps::Step;
+
+mod dataset;
+
+pub use dataset::{Dataset, DatasetFile};
+
+/// A medc project file. `medc.yml` has `project`; every file that it includes may hold any other key.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectFile {
+    /// What the project is called and who owns it. Only in `medc.yml`.
+    pub project: Option<ProjectHeader>,
+    /// Globs of further project files, relative to the project's folder. Example: `[tables/**/*.yml]`.
+    #[serde(default)]
+    pub include: Vec<String>,
+    /// Values that differ between environments or runs, used as `${var.name}`.
+    #[serde(default)]
+    pub variables: IndexMap<String, Variable>,
+    /// Where the project runs. `-t NAME` picks one. They change values, never the shape of the graph.
+    #[serde(default)]
+    pub environments: IndexMap<String, Environment>,
+    /// The layers in order, e.g. bronze, silver, gold. A table's name begins with its layer.
+    #[serde(default)]
+    pub layers: IndexMap<String, Layer>,
+    /// The tables, by `layer.name`.
+    #[serde(default)]
+    pub tables: IndexMap<String, Table>,
+    /// The promises of tables, by name.
+    #[serde(default)]
+    pub contracts: IndexMap<String, Contract>,
+    /// The datasets of models, from a JSON file of theirs.
+    pub datasets: Option<Datasets>,
+}
+
+/// What the project is called and who owns it.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProjectHeader {
+    /// The project's name: letters, digits and underscores.
+    pub name: String,
+    /// What it is for, in a sentence.
+    pub description: Option<String>,
+    /// Who answers for it. Example: `data-platform@example.com`.
+    pub owner: Option<String>,
+    /// The use case that it serves, for tags.
+    pub use_case: Option<String>,
+}
+
+/// A value used as `${var.name}`. What is given later in this list wins: `default`, the environment's `variables`, the
+/// process variable `env`, `--var name=value`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Variable {
+    /// The value where nothing else gives one.
+    pub default: Option<Scalar>,
+    /// The name of a process variable that gives the value where it is set. Example: `RAW_SALES_PATH`.
+    pub env: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// Where and with which values the project runs.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Environment {
+    /// Whether it is used without `-t`. A project's only environment always is.
+    #[serde(default)]
+    pub default: bool,
+    /// What runs it: `local`, this machine (DataFusion and Delta Lake).
+    pub engine: Engine,
+    /// The folder of the Delta tables, relative to the project's folder. Example: `.medc/warehouse`.
+    pub warehouse: String,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Values of variables here.
+    #[serde(default)]
+    pub variables: IndexMap<String, Scalar>,
+    /// What tables have otherwise here: their `source`'s connector and location.
+    #[serde(default)]
+    pub tables: IndexMap<String, TableOverlay>,
+}
+
+/// What runs an environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Engine {
+    /// This machine: DataFusion and Delta Lake.
+    Local,
+}
+
+/// What an environment changes of a table. It cannot reshape it: what one environment proved is what another runs.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+pub struct TableOverlay {
+    /// Keys of the table's `source` that are otherwise here, e.g. `{path: /mnt/raw/sales.csv}`.
+    pub source: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// A layer of the medallion.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Layer {
+    /// The layers that its tables may read. Default: this layer and all before it.
+    pub reads: Option<Vec<String>>,
+    /// What its tables may do.
+    #[serde(default)]
+    pub policy: Policy,
+    /// Who answers for its tables.
+    pub owner: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+}
+
+/// What a layer's tables may do.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Whether they may change rows: have `sql` or `steps`. Default: true.
+    #[serde(default = "yes")]
+    pub transform: bool,
+    /// Whether they may aggregate (GROUP BY, aggregate functions). Default: true.
+    #[serde(default = "yes")]
+    pub aggregate: bool,
+    /// Whether each must have a contract. Default: false.
+    #[serde(default)]
+    pub contract: bool,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy { transform: true, aggregate: true, contract: false }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A table. Its rows come from exactly one of `source`, `from` and `sql`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Table {
+    /// What a row is.
+    pub description: Option<String>,
+    /// Who answers for it. Default: the layer's owner.
+    pub owner: Option<String>,
+    /// Words to select tables by, e.g. `tag:daily`.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// Where its rows are read from outside the project.
+    pub source: Option<Source>,
+    /// Columns that medc adds behind the source's own.
+    #[serde(default)]
+    pub metadata_columns: Vec<MetadataColumn>,
+    /// The table that its rows come from, `layer.name`; its columns are cast to the contract's types before any step.
+    pub from: Option<String>,
+    /// What is done to the rows of `from`, in order.
+    #[serde(default)]
+    pub steps: Vec<Step>,
+    /// A query in Databricks SQL: the text itself, or the path of a `.sql` file relative to the project's folder. Tables
+    /// are named `layer.name`; medc finds by itself what the query reads.
+    pub sql: Option<String>,
+    /// The name of the contract that its rows keep.
+    pub contract: Option<String>,
+    /// How it is stored.
+    #[serde(default)]
+    pub write: Write,
+    /// What must be true of its rows, besides its contract.
+    #[serde(default)]
+    pub expect: Vec<Expectation>,
+}
+
+/// How a table is stored.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Write {
+    /// How new rows meet those that are there. Default: overwrite.
+    #[serde(default)]
+    pub mode: Mode,
+    /// For `merge`: the columns by which a row is known.
+    #[serde(default)]
+    pub keys: Vec<String>,
+    /// Columns by which rows lie near each other, for those who filter by them.
+    #[serde(default)]
+    pub cluster_by: Vec<String>,
+    /// Columns whose values make folders. For few values only, e.g. a date.
+    #[serde(default)]
+    pub partition_by: Vec<String>,
+}
+
+/// How new rows meet those that are there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// The table's rows are exactly the newest result.
+    #[default]
+    Overwrite,
+    /// New rows are added; each file of the source is read once.
+    Append,
+    /// Rows with a known key are updated, others inserted.
+    Merge,
+    /// Nothing is stored; readers compute it.
+    View,
+}
+
+/// The promise of a table: its columns in order, and what is true of its rows.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Contract {
+    /// A semantic version; a breaking change raises its first number. Example: `1.2.0`.
+    pub version: Option<String>,
+    /// What a row is.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// The columns in order, by name.
+    pub columns: IndexMap<String, ContractColumn>,
+    /// What happens to a row with a value that cannot be cast to its column's type. It is never a silent NULL; with `warn`
+    /// it becomes NULL and is recorded. Default: fail.
+    #[serde(default)]
+    pub on_cast_failure: OnViolation,
+    /// What must be true of the rows.
+    #[serde(default)]
+    pub expect: Vec<Expectation>,
+}
+
+/// A column of a contract.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ContractColumn {
+    /// The type, as Databricks spells it: `string`, `int`, `bigint`, `double`, `decimal(18,2)`, `boolean`, `date`,
+    /// `timestamp`, `timestamp_ntz`, `binary`, `array<…>`, `map<…, …>`, `struct<name: type, …>`.
+    #[serde(rename = "type")]
+    pub data_type: String,
+    /// Whether NULL is allowed. Default: true, and false for a primary key.
+    pub nullable: Option<bool>,
+    /// Whether it is (part of) the key that a row is known by: never NULL, unique together. Default: false.
+    #[serde(default)]
+    pub primary_key: bool,
+    /// What the value means.
+    pub description: Option<String>,
+    /// Words about it; examples of values of columns tagged `pii` are never shown.
+    #[serde(default)]
+    pub tags: Vec<String>,
+    /// What must be true of its values.
+    #[serde(default)]
+    pub expect: Vec<Expectation>,
+}
+
+/// The datasets of models: one table `layer.<model>_v<version>` each, from a JSON file in the form
+/// `{"models": [{"model_name", "version", "source_table", "feature_columns", "target_column"}]}`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Datasets {
+    /// The file, relative to the project's folder. Example: `config/ml_models.json`.
+    pub include: String,
+    /// The layer of the tables. They may read what this layer `reads`, other than itself. Default: `gold_ml`.
+    #[serde(default = "gold_ml")]
+    pub layer: String,
+}
+
+fn gold_ml() -> String {
+    "gold_ml".to_owned()
+}

@@ -1,0 +1,163 @@
+//! A Delta log as far as `state` needs it: the newest version, medc's newest commit, and ingested files.
+//!
+//! In: a table's folder. Out: a `TableState`. Reads the log's JSON files directly, newest first, and stops at medc's commit;
+//! a checkpoint is opened only for the transactions of files ingested before it. It does not replay files or schemas;
+//! that is `deltalake`'s work when the table is really read. Source: the Delta protocol, "Delta Log Entries".
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use deltalake::arrow::array::{Array, AsArray, StructArray};
+use deltalake::arrow::datatypes::Int64Type;
+use deltalake::parquet::arrow::ProjectionMask;
+use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+use crate::state::{Commit, FILE_TRANSACTION, TableState};
+
+/// The state of the table in `folder`; `None` when there is no log.
+pub(super) fn read(folder: &Path, with_files: bool) -> Result<Option<TableState>, String> {
+    let log = folder.join("_delta_log");
+    let entries = match std::fs::read_dir(&log) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound) => return Ok(None),
+        Err(error) => return Err(format!("listing `{}`: {error}", log.display())),
+    };
+    let mut files = LogFiles::default();
+    for entry in entries {
+        let entry = entry.map_err(|error| format!("listing `{}`: {error}", log.display()))?;
+        files.add(&entry.path());
+    }
+    let Some(version) = files.newest() else {
+        return Err(format!("`{}` holds no commit", log.display()));
+    };
+    files.check_complete(&log)?;
+
+    let mut table = TableState { version, commit: None, written_by_others: false, ingested: BTreeMap::new() };
+    for (&version, path) in files.commits.iter().rev() {
+        if table.commit.is_some() && (!with_files || files.checkpoint().is_some_and(|newest| version <= newest)) {
+            break;
+        }
+        read_commit(path, version, &mut table)?;
+    }
+    if with_files && let Some(newest) = files.checkpoint() {
+        for path in &files.checkpoints[&newest] {
+            read_checkpoint(path, &mut table.ingested)
+                .map_err(|error| format!("reading `{}`: {error}", path.display()))?;
+        }
+    }
+    Ok(Some(table))
+}
+
+/// The files of a log by version.
+#[derive(Default)]
+struct LogFiles {
+    commits: BTreeMap<i64, PathBuf>,
+    checkpoints: BTreeMap<i64, Vec<PathBuf>>,
+}
+
+impl LogFiles {
+    fn add(&mut self, path: &Path) {
+        let Some(name) = path.file_name().and_then(|name| name.to_str()) else { return };
+        let Some((version, rest)) = name.split_once('.') else { return };
+        let Some(version) = (version.len() == 20).then(|| version.parse::<i64>().ok()).flatten() else { return };
+        if rest == "json" {
+            self.commits.insert(version, path.to_owned());
+        } else if rest.starts_with("checkpoint.") && rest.ends_with("parquet") {
+            self.checkpoints.entry(version).or_default().push(path.to_owned());
+        }
+    }
+
+    fn newest(&self) -> Option<i64> {
+        self.commits.keys().last().copied().max(self.checkpoint())
+    }
+
+    fn checkpoint(&self) -> Option<i64> {
+        self.checkpoints.keys().last().copied()
+    }
+
+    /// Every version since the checkpoint (or since 0) has to be there.
+    fn check_complete(&self, log: &Path) -> Result<(), String> {
+        let first = self.checkpoint().map_or(0, |version| version + 1);
+        for (expected, found) in (first..).zip(self.commits.range(first..).map(|(version, _)| *version)) {
+            if expected != found {
+                return Err(format!("`{}` lacks the commit {expected:020}.json", log.display()));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_commit(path: &Path, version: i64, table: &mut TableState) -> Result<(), String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("reading `{}`: {error}", path.display()))?;
+    let searched = table.commit.is_none();
+    let mut commit = None;
+    let mut changed_rows = false;
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let of_commit = line.starts_with("{\"commitInfo\"");
+        let of_file = line.contains("\"txn\"");
+        let of_rows = searched && line.contains("\"dataChange\":true");
+        if !(of_commit && searched || of_file || of_rows || !line.starts_with('{')) {
+            continue;
+        }
+        let action: Value = serde_json::from_str(line)
+            .map_err(|error| format!("`{}` is not what Delta writes: {error}", path.display()))?;
+        if let Some(found) = action.get("commitInfo").filter(|_| searched) {
+            commit = commit_of(found, version);
+        }
+        if let Some(transaction) = action.get("txn") {
+            let file = transaction["appId"].as_str().and_then(|id| id.strip_prefix(FILE_TRANSACTION));
+            if let (Some(file), Some(stamp)) = (file, transaction["version"].as_i64()) {
+                table.ingested.entry(file.to_owned()).or_insert(stamp);
+            }
+        }
+        changed_rows |= ["add", "remove"]
+            .iter()
+            .any(|kind| action.get(kind).is_some_and(|file| file["dataChange"].as_bool() == Some(true)));
+    }
+    if searched {
+        table.written_by_others |= commit.is_none() && changed_rows;
+        table.commit = commit;
+    }
+    Ok(())
+}
+
+/// What medc wrote into the commit info; `None` for a commit of another writer.
+fn commit_of(commit_info: &Value, version: i64) -> Option<Commit> {
+    let text = |key: &str| commit_info.get(key).and_then(Value::as_str).map(str::to_owned);
+    let inputs = commit_info.get("medc.inputs").and_then(Value::as_str).unwrap_or("{}");
+    Some(Commit {
+        version,
+        fingerprint: text("medc.fingerprint")?,
+        inputs: serde_json::from_str(inputs).unwrap_or_default(),
+        run_id: text("medc.run_id").unwrap_or_default(),
+        git_sha: text("medc.git_sha"),
+        source_stamp: text("medc.source_stamp"),
+        definition: text("medc.definition"),
+    })
+}
+
+/// Adds the file transactions of a checkpoint; newer ones that are already known win.
+fn read_checkpoint(path: &Path, ingested: &mut BTreeMap<String, i64>) -> Result<(), Box<dyn std::error::Error>> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+    let mask = ProjectionMask::columns(builder.parquet_schema(), ["txn.appId", "txn.version"]);
+    for batch in builder.with_projection(mask).build()? {
+        let batch = batch?;
+        let Some(transactions) = batch.column_by_name("txn").and_then(|column| column.as_struct_opt()) else {
+            continue;
+        };
+        let field = |transactions: &StructArray, name: &str| transactions.column_by_name(name).cloned();
+        let (Some(ids), Some(versions)) = (field(transactions, "appId"), field(transactions, "version")) else {
+            continue;
+        };
+        let ids = deltalake::arrow::compute::cast(&ids, &deltalake::arrow::datatypes::DataType::Utf8)?;
+        let (ids, versions) = (ids.as_string::<i32>(), versions.as_primitive::<Int64Type>());
+        for row in (0..transactions.len()).filter(|row| transactions.is_valid(*row) && ids.is_valid(*row)) {
+            if let Some(file) = ids.value(row).strip_prefix(FILE_TRANSACTION) {
+                ingested.entry(file.to_owned()).or_insert(versions.value(row));
+            }
+        }
+    }
+    Ok(())
+}

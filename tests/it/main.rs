@@ -1,0 +1,9 @@
+//! The integration tests: one binary, since each links DataFusion. A module a subject.
+
+mod console;
+mod mistakes;
+mod pages;
+mod project;
+mod sales;
+mod schemas;
+mod tidy;
