@@ -5,6 +5,7 @@
 //! wrong; nodes that read an unknown schema are not judged by it.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +32,7 @@ pub use memo::Memo;
 #[derive(Debug, Clone)]
 pub struct Checked {
     pub graph: Graph,
-    pub typed: Vec<Typed>,
+    pub typed: Vec<Arc<Typed>>,
 }
 
 impl Checked {
@@ -68,7 +69,7 @@ pub fn check(graph: Graph, diagnostics: &mut Diagnostics) -> Result<Checked, Rep
 /// As [`check`].
 pub fn check_with(graph: Graph, memo: &mut Memo, diagnostics: &mut Diagnostics) -> Result<Checked, Reported> {
     let typer = Typer::default();
-    let mut typed: Vec<Typed> = vec![Typed::default(); graph.nodes.len()];
+    let mut typed: Vec<Arc<Typed>> = vec![Arc::default(); graph.nodes.len()];
     let mut failed = vec![false; graph.nodes.len()];
     let mut digests: Vec<memo::Key> = vec![memo::digest(&Typed::default()); graph.nodes.len()];
     for id in &graph.order {
@@ -89,6 +90,7 @@ pub fn check_with(graph: Graph, memo: &mut Memo, diagnostics: &mut Diagnostics) 
         let mut found = Diagnostics::new();
         match node::check(&typer, &graph, *id, &typed, &mut found) {
             Ok(known) => {
+                let known = Arc::new(known);
                 if found.is_empty() && !is_dataset {
                     memo.remember(key, &known);
                 }

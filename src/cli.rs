@@ -95,6 +95,13 @@ fn command() -> ExitCode {
     let mut session = Session::new(console, arguments.global);
     let outcome = run(&arguments.command, &mut session);
     let findings = session.show_findings();
+    let code = exit_code(outcome, findings, &session);
+    // The process ends here: giving a big project's memory back piece by piece would only take time.
+    std::mem::forget(session);
+    code
+}
+
+fn exit_code(outcome: Outcome, findings: std::io::Result<()>, session: &Session) -> ExitCode {
     match (outcome, findings) {
         (Err(Failure::Console(error)), _) | (Ok(_) | Err(_), Err(error)) => {
             ExitCode::from(u8::from(error.kind() != std::io::ErrorKind::BrokenPipe))

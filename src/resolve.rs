@@ -52,6 +52,14 @@ pub struct Resolved {
     pub datasets: Option<Datasets>,
 }
 
+impl Resolved {
+    /// Drops the tables and contracts once a graph holds them in core form: they are most of a big project's memory.
+    pub fn forget_entities(&mut self) {
+        self.tables = IndexMap::new();
+        self.contracts = IndexMap::new();
+    }
+}
+
 /// The chosen environment.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Environment {

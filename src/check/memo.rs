@@ -5,6 +5,7 @@
 //! of another version's, gets an empty memo and never an error.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use indexmap::IndexSet;
 
@@ -15,7 +16,7 @@ use crate::ir::{Body, Column, Contract, DataType, Input, NodeId, Operation, Sche
 /// Remembered nodes, by key.
 #[derive(Debug, Clone, Default)]
 pub struct Memo {
-    known: BTreeMap<Key, Typed>,
+    known: BTreeMap<Key, Arc<Typed>>,
     used: BTreeSet<Key>,
 }
 
@@ -28,7 +29,8 @@ impl Memo {
     /// Reads what [`Memo::to_bytes`] wrote; empty for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let known = bytes.strip_prefix(HEAD.as_bytes()).and_then(|rest| Reader { rest, strings: Vec::new() }.memo());
-        Memo { known: known.unwrap_or_default(), used: BTreeSet::new() }
+        let known = known.unwrap_or_default().into_iter().map(|(key, typed)| (key, Arc::new(typed)));
+        Memo { known: known.collect(), used: BTreeSet::new() }
     }
 
     pub fn to_bytes(&self) -> Vec<u8> {
@@ -58,14 +60,14 @@ impl Memo {
         self.known.is_empty()
     }
 
-    pub(super) fn find(&mut self, key: &Key) -> Option<Typed> {
-        let typed = self.known.get(key)?.clone();
+    pub(super) fn find(&mut self, key: &Key) -> Option<Arc<Typed>> {
+        let typed = Arc::clone(self.known.get(key)?);
         self.used.insert(*key);
         Some(typed)
     }
 
-    pub(super) fn remember(&mut self, key: Key, typed: &Typed) {
-        self.known.insert(key, typed.clone());
+    pub(super) fn remember(&mut self, key: Key, typed: &Arc<Typed>) {
+        self.known.insert(key, Arc::clone(typed));
         self.used.insert(key);
     }
 

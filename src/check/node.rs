@@ -4,6 +4,7 @@
 //! table of unknown columns is parsed, but not judged; its schema is then its contract's.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::check::row::{Alias, Origin, Row, RowColumn};
 use crate::check::{
@@ -24,7 +25,7 @@ pub(super) fn check(
     typer: &Typer,
     graph: &Graph,
     id: NodeId,
-    typed: &[Typed],
+    typed: &[Arc<Typed>],
     diagnostics: &mut Diagnostics,
 ) -> Result<Typed, Reported> {
     let node = graph.node(id);
@@ -92,7 +93,7 @@ fn related(
     graph: &Graph,
     node: &Node,
     relation: &Relation,
-    typed: &[Typed],
+    typed: &[Arc<Typed>],
     diagnostics: &mut Diagnostics,
 ) -> Result<Typed, Reported> {
     let contract = node.contract.as_ref();
@@ -135,7 +136,7 @@ fn queried(
     typer: &Typer,
     graph: &Graph,
     sql: &Sql,
-    typed: &[Typed],
+    typed: &[Arc<Typed>],
     diagnostics: &mut Diagnostics,
 ) -> Result<Option<Queried>, Reported> {
     let query = parse_query(&sql.text).map_err(|error| report::one(sql, error, diagnostics))?;

@@ -4,10 +4,11 @@
 //! none. Small projects are faster without, so they get none.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::check;
-use crate::source::memo::Memo;
+use crate::source::memo::{Keep, Memo};
 
 /// From how many tables on it is worth it.
 const FEWEST_TABLES: usize = 200;
@@ -30,20 +31,40 @@ impl Memory {
     }
 
     /// Writes what this run found out, if it is worth it.
-    pub(super) fn keep(&self, n_tables: usize) {
-        if n_tables < FEWEST_TABLES || !self.texts.is_changed() {
-            return;
+    pub(super) fn keep(self, n_tables: usize) {
+        if n_tables >= FEWEST_TABLES {
+            self.write();
         }
-        if fs::create_dir_all(&self.folder).is_err() {
-            return;
+        // Giving it back piece by piece would only take time.
+        std::mem::forget(self);
+    }
+
+    fn write(&self) {
+        // Nothing is lost but speed when a file cannot be written.
+        let written = match self.texts.keep() {
+            Keep::AsItIs => Ok(()),
+            Keep::Append(bytes) => self.append("texts", &bytes).and_then(|()| self.replace_nodes()),
+            Keep::Replace(bytes) => self.replace("texts", &bytes).and_then(|()| self.replace_nodes()),
+        };
+        drop(written);
+    }
+
+    fn replace_nodes(&self) -> io::Result<()> {
+        self.replace("tables", &self.nodes.to_bytes())
+    }
+
+    fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        fs::OpenOptions::new().append(true).open(self.folder.join(name))?.write_all(bytes)
+    }
+
+    /// Another run may read the file at this moment: it sees the old one or the new one.
+    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let new = self.folder.join(format!("{name}.{}", std::process::id()));
+        let renamed = fs::write(&new, bytes).and_then(|()| fs::rename(&new, self.folder.join(name)));
+        if renamed.is_err() {
+            drop(fs::remove_file(&new));
         }
-        for (name, bytes) in [("texts", self.texts.to_bytes()), ("tables", self.nodes.to_bytes())] {
-            // Another run may read it at this moment: it sees the old file or the new one.
-            let new = self.folder.join(format!("{name}.{}", std::process::id()));
-            if fs::write(&new, bytes).and_then(|()| fs::rename(&new, self.folder.join(name))).is_err() {
-                // Nothing is lost but speed.
-                drop(fs::remove_file(&new));
-            }
-        }
+        renamed
     }
 }

@@ -78,11 +78,12 @@ impl Session {
             git_sha: self.git_sha.clone(),
         };
         let started = Instant::now();
-        let resolved = resolve::resolve(project, &files, &settings, &mut self.sources, &mut self.diagnostics)?;
+        let mut resolved = resolve::resolve(project, &files, &settings, &mut self.sources, &mut self.diagnostics)?;
         self.timings.push(("resolve", started.elapsed()));
 
         let started = Instant::now();
         let graph = graph::build(&resolved, &mut memory.texts, &mut self.diagnostics)?;
+        resolved.forget_entities();
         self.timings.push(("graph", started.elapsed()));
 
         let started = Instant::now();

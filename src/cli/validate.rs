@@ -51,6 +51,8 @@ pub(super) fn run(options: &Validate, session: &mut Session) -> Outcome {
         Err(_) => String::new(),
     };
     console.say(&format!("{subject}{errors}{warnings} ({})", ui::seconds(elapsed)))?;
+    // The process ends here: giving the graph back piece by piece would only take time.
+    std::mem::forget(loaded);
     Ok(if n_errors == 0 { Done::Well } else { Done::Unwell })
 }
 

@@ -62,7 +62,7 @@ fn project(nodes: Vec<(Node, &[u32])>) -> Checked {
     let order = (0..u32::try_from(nodes.len()).expect("a small graph")).map(NodeId).collect();
     let nodes: IndexMap<_, _> = nodes.into_iter().map(|(node, _)| (node.name.clone(), node)).collect();
     let typed = vec![crate::check::Typed::default(); nodes.len()];
-    Checked { graph: Graph { nodes, inputs, order, layers: Vec::new() }, typed }
+    Checked { graph: Graph { nodes, inputs, order, layers: Vec::new() }, typed: typed.into_iter().map(std::sync::Arc::new).collect() }
 }
 
 /// bronze.a (overwritten) → silver.b, and bronze.a → silver.v (a view) → gold.c.

@@ -23,17 +23,30 @@ pub fn key(parts: &[&str]) -> Key {
 #[derive(Debug, Default)]
 pub struct Memo {
     known: BTreeMap<Key, Finding>,
-    is_changed: bool,
+    /// Whether the bytes that it was read from end in something else.
+    is_broken: bool,
 }
 
 #[derive(Debug)]
 struct Finding {
     bytes: Box<[u8]>,
     is_used: bool,
+    is_new: bool,
+}
+
+/// How to keep a memo.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// Nothing is new.
+    AsItIs,
+    /// These bytes, behind those that are there.
+    Append(Vec<u8>),
+    /// These bytes instead of those that are there.
+    Replace(Vec<u8>),
 }
 
 impl Memo {
-    /// Reads what [`Memo::to_bytes`] wrote; of other bytes, as much as makes sense.
+    /// Reads what [`Memo::keep`] gave; of other bytes, as much as makes sense.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut known = BTreeMap::new();
         let mut rest = bytes;
@@ -44,15 +57,29 @@ impl Memo {
             else {
                 break;
             };
-            known.insert(key, Finding { bytes: value.into(), is_used: false });
+            known.insert(key, Finding { bytes: value.into(), is_used: false, is_new: false });
             rest = tail;
         }
-        Memo { known, is_changed: false }
+        Memo { known, is_broken: !rest.is_empty() }
     }
 
-    pub fn to_bytes(&self) -> Vec<u8> {
+    /// What to write. New findings are appended, so that one changed file costs one finding; when most of what is there
+    /// was not used, what was used replaces it.
+    pub fn keep(&self) -> Keep {
+        if !self.known.values().any(|finding| finding.is_new) {
+            return Keep::AsItIs;
+        }
+        let n_used = self.known.values().filter(|finding| finding.is_used).count();
+        if self.is_broken || self.known.len() > 2 * n_used || self.known.values().all(|finding| finding.is_new) {
+            Keep::Replace(self.bytes_of(|finding| finding.is_used))
+        } else {
+            Keep::Append(self.bytes_of(|finding| finding.is_new))
+        }
+    }
+
+    fn bytes_of(&self, wanted: impl Fn(&Finding) -> bool) -> Vec<u8> {
         let mut bytes = Vec::new();
-        for (key, finding) in self.known.iter().filter(|(_, finding)| finding.is_used) {
+        for (key, finding) in self.known.iter().filter(|(_, finding)| wanted(finding)) {
             bytes.extend_from_slice(key);
             bytes.extend_from_slice(&(finding.bytes.len() as u64).to_le_bytes());
             bytes.extend_from_slice(&finding.bytes);
@@ -68,13 +95,7 @@ impl Memo {
     }
 
     pub fn remember(&mut self, key: Key, bytes: Vec<u8>) {
-        self.is_changed = true;
-        self.known.insert(key, Finding { bytes: bytes.into(), is_used: true });
-    }
-
-    /// Whether this run found out anything new.
-    pub fn is_changed(&self) -> bool {
-        self.is_changed
+        self.known.insert(key, Finding { bytes: bytes.into(), is_used: true, is_new: true });
     }
 }
 
@@ -82,16 +103,32 @@ impl Memo {
 mod tests {
     use super::*;
 
+    fn replaced(memo: &Memo) -> Vec<u8> {
+        match memo.keep() {
+            Keep::Replace(bytes) => bytes,
+            other @ (Keep::AsItIs | Keep::Append(_)) => unreachable!("{other:?}"),
+        }
+    }
+
     #[test]
-    fn what_was_used_survives_and_broken_bytes_are_forgotten() {
-        let (used, unused) = (key(&["a"]), key(&["b", ""]));
+    fn new_findings_are_appended_and_broken_bytes_replaced() {
         let mut memo = Memo::default();
-        memo.remember(used, b"one".to_vec());
-        memo.remember(unused, b"two".to_vec());
-        let mut again = Memo::from_bytes(&memo.to_bytes());
-        assert_eq!(again.find(&used), Some(&b"one"[..]));
-        let bytes = again.to_bytes();
-        assert_eq!(Memo::from_bytes(&bytes).find(&unused), None);
-        assert_eq!(Memo::from_bytes(&bytes[..bytes.len() - 1]).find(&used), None);
+        memo.remember(key(&["a"]), b"one".to_vec());
+        let mut bytes = replaced(&memo);
+
+        let mut again = Memo::from_bytes(&bytes);
+        assert_eq!(again.find(&key(&["a"])), Some(&b"one"[..]));
+        assert_eq!(again.keep(), Keep::AsItIs);
+        again.remember(key(&["a", ""]), b"two".to_vec());
+        let Keep::Append(more) = again.keep() else { unreachable!("one new finding") };
+        bytes.extend(more);
+        let mut both = Memo::from_bytes(&bytes);
+        assert_eq!(both.find(&key(&["a"])), Some(&b"one"[..]));
+        assert_eq!(both.find(&key(&["a", ""])), Some(&b"two"[..]));
+
+        let mut cut = Memo::from_bytes(&bytes[..bytes.len() - 1]);
+        assert_eq!(cut.find(&key(&["a", ""])), None);
+        cut.remember(key(&["b"]), b"three".to_vec());
+        assert_eq!(Memo::from_bytes(&replaced(&cut)).find(&key(&["b"])), Some(&b"three"[..]));
     }
 }

@@ -37,6 +37,10 @@ pub struct Typer {
     sources: RefCell<BTreeMap<TableName, Source>>,
 }
 
+/// How many tables' schemas are kept in the planner's form: enough for a table that many read, without holding a
+/// project of thousands twice.
+const MOST_SOURCES: usize = 256;
+
 /// A table's schema, and the same as the planner takes it.
 type Source = (Schema, Arc<dyn TableSource>);
 
@@ -431,6 +435,9 @@ impl Tabled<'_, '_> {
             return Some(Arc::clone(source));
         }
         let source: Arc<dyn TableSource> = Arc::new(LogicalTableSource::new(Arc::new(lower_case_schema(schema))));
+        if sources.len() >= MOST_SOURCES {
+            sources.clear();
+        }
         sources.insert(name.clone(), (schema.clone(), Arc::clone(&source)));
         Some(source)
     }

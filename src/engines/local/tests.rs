@@ -121,7 +121,7 @@ fn checked(nodes: Vec<(Node, &[u32])>) -> Checked {
         typed.push(Typed { schema: node.contract.as_ref().map(Contract::schema), ..Typed::default() });
         graph.nodes.insert(node.name.clone(), node);
     }
-    Checked { graph, typed }
+    Checked { graph, typed: typed.into_iter().map(Arc::new).collect() }
 }
 
 static N_RUNS: AtomicUsize = AtomicUsize::new(0);
