@@ -71,7 +71,7 @@ pub struct Node {
     pub tags: Vec<String>,
     pub owner: Option<String>,
     pub body: Body,
-    pub contract: Option<Contract>,
+    pub contract: Option<Arc<Contract>>,
     pub write: Write,
     pub assertions: Vec<Assertion>,
     /// Set for the dataset of a model, `gold_ml.<model>_v<version>`.

@@ -96,7 +96,7 @@ fn related(
     typed: &[Arc<Typed>],
     diagnostics: &mut Diagnostics,
 ) -> Result<Typed, Reported> {
-    let contract = node.contract.as_ref();
+    let contract = node.contract.as_deref();
     let unknown = Typed { schema: contract.map(Contract::schema), ..Typed::default() };
     let (row, mut unique, aggregates) = match &relation.input {
         Input::Query(sql) => match queried(typer, graph, sql, typed, diagnostics)? {

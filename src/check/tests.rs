@@ -52,7 +52,7 @@ fn node(name: &str, body: Body, columns: Option<&str>) -> Node {
         tags: Vec::new(),
         owner: None,
         body,
-        contract: columns.map(contract),
+        contract: columns.map(contract).map(std::sync::Arc::new),
         write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
         assertions: Vec::new(),
         dataset: None,

@@ -4,7 +4,7 @@
 //! none. Small projects are faster without, so they get none.
 
 use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use crate::check;
@@ -39,29 +39,36 @@ impl Memory {
         std::mem::forget(self);
     }
 
+    /// Nothing is lost but speed when a file cannot be written.
     fn write(&self) {
-        // Nothing is lost but speed when a file cannot be written.
-        let written = match self.texts.keep() {
+        let keep = self.texts.keep();
+        let texts = |out: &mut dyn Write| self.texts.write(keep, out);
+        let tables = |out: &mut dyn Write| out.write_all(&self.nodes.to_bytes());
+        let written = match keep {
             Keep::AsItIs => Ok(()),
-            Keep::Append(bytes) => self.append("texts", &bytes).and_then(|()| self.replace_nodes()),
-            Keep::Replace(bytes) => self.replace("texts", &bytes).and_then(|()| self.replace_nodes()),
+            Keep::Append => self.append("texts", &texts).and_then(|()| self.replace("tables", &tables)),
+            Keep::Replace => self.replace("texts", &texts).and_then(|()| self.replace("tables", &tables)),
         };
         drop(written);
     }
 
-    fn replace_nodes(&self) -> io::Result<()> {
-        self.replace("tables", &self.nodes.to_bytes())
-    }
-
-    fn append(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        fs::OpenOptions::new().append(true).open(self.folder.join(name))?.write_all(bytes)
+    fn append(&self, name: &str, content: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+        let file = fs::OpenOptions::new().append(true).open(self.folder.join(name))?;
+        let mut out = BufWriter::new(file);
+        content(&mut out)?;
+        out.flush()
     }
 
     /// Another run may read the file at this moment: it sees the old one or the new one.
-    fn replace(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
+    fn replace(&self, name: &str, content: &dyn Fn(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
         let new = self.folder.join(format!("{name}.{}", std::process::id()));
-        let renamed = fs::write(&new, bytes).and_then(|()| fs::rename(&new, self.folder.join(name)));
+        let written = fs::File::create(&new).and_then(|file| {
+            let mut out = BufWriter::new(file);
+            content(&mut out)?;
+            out.flush()
+        });
+        let renamed = written.and_then(|()| fs::rename(&new, self.folder.join(name)));
         if renamed.is_err() {
             drop(fs::remove_file(&new));
         }

@@ -1,6 +1,7 @@
 //! Contracts in core form: columns typed, keys and NULL rules turned into assertions.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use indexmap::IndexMap;
 
@@ -14,7 +15,7 @@ use crate::spec;
 
 /// A contract and what it says of rows.
 pub(super) struct Lowered {
-    pub contract: Contract,
+    pub contract: Arc<Contract>,
     pub assertions: Vec<Assertion>,
 }
 
@@ -70,13 +71,13 @@ fn lower(name: &str, entity: &Entity<spec::Contract>, diagnostics: &mut Diagnost
     if diagnostics.n_errors() > n_errors {
         return None;
     }
-    let contract = Contract {
+    let contract = Arc::new(Contract {
         name: name.to_owned(),
         version,
         columns,
         on_cast_failure: spec.on_cast_failure,
         site: origin.site.clone(),
-    };
+    });
     Some(Lowered { contract, assertions })
 }
 

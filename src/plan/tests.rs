@@ -62,7 +62,10 @@ fn project(nodes: Vec<(Node, &[u32])>) -> Checked {
     let order = (0..u32::try_from(nodes.len()).expect("a small graph")).map(NodeId).collect();
     let nodes: IndexMap<_, _> = nodes.into_iter().map(|(node, _)| (node.name.clone(), node)).collect();
     let typed = vec![crate::check::Typed::default(); nodes.len()];
-    Checked { graph: Graph { nodes, inputs, order, layers: Vec::new() }, typed: typed.into_iter().map(std::sync::Arc::new).collect() }
+    Checked {
+        graph: Graph { nodes, inputs, order, layers: Vec::new() },
+        typed: typed.into_iter().map(std::sync::Arc::new).collect(),
+    }
 }
 
 /// bronze.a (overwritten) → silver.b, and bronze.a → silver.v (a view) → gold.c.
@@ -278,13 +281,13 @@ fn a_fingerprint_is_of_what_changes_rows_and_of_nothing_else() {
     let table = |change: fn(&mut Node)| {
         let mut node = query("silver.b", WriteMode::Overwrite, "SELECT a, b FROM bronze.a");
         let column = Column { name: "a".to_owned(), data_type: DataType::Int, nullable: true };
-        node.contract = Some(Contract {
+        node.contract = Some(std::sync::Arc::new(Contract {
             name: "b".to_owned(),
             version: None,
             columns: vec![ContractColumn { column, description: None, tags: Vec::new(), site: site() }],
             on_cast_failure: OnViolation::Fail,
             site: site(),
-        });
+        }));
         for on_violation in [OnViolation::Warn, OnViolation::Drop] {
             node.assertions.push(Assertion {
                 kind: "expression",
@@ -302,7 +305,7 @@ fn a_fingerprint_is_of_what_changes_rows_and_of_nothing_else() {
         fingerprints(&project(vec![(node, &[])]).graph).remove(0)
     };
     fn contract(node: &mut Node) -> &mut Contract {
-        node.contract.as_mut().expect("a contract")
+        std::sync::Arc::make_mut(node.contract.as_mut().expect("a contract"))
     }
     fn relation(node: &mut Node) -> &mut Relation {
         match &mut node.body {

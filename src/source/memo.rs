@@ -5,6 +5,7 @@
 //! again. Values that a run did not use are forgotten.
 
 use std::collections::BTreeMap;
+use std::io;
 
 /// A hash of what a finding depends on.
 pub type Key = [u8; 32];
@@ -35,18 +36,18 @@ struct Finding {
 }
 
 /// How to keep a memo.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Keep {
     /// Nothing is new.
     AsItIs,
-    /// These bytes, behind those that are there.
-    Append(Vec<u8>),
-    /// These bytes instead of those that are there.
-    Replace(Vec<u8>),
+    /// The new findings, behind the bytes that are there.
+    Append,
+    /// All that was used, instead of the bytes that are there.
+    Replace,
 }
 
 impl Memo {
-    /// Reads what [`Memo::keep`] gave; of other bytes, as much as makes sense.
+    /// Reads what [`Memo::write`] wrote; of other bytes, as much as makes sense.
     pub fn from_bytes(bytes: &[u8]) -> Self {
         let mut known = BTreeMap::new();
         let mut rest = bytes;
@@ -63,7 +64,7 @@ impl Memo {
         Memo { known, is_broken: !rest.is_empty() }
     }
 
-    /// What to write. New findings are appended, so that one changed file costs one finding; when most of what is there
+    /// How to keep it. New findings are appended, so that one changed file costs one finding; when most of what is there
     /// was not used, what was used replaces it.
     pub fn keep(&self) -> Keep {
         if !self.known.values().any(|finding| finding.is_new) {
@@ -71,20 +72,28 @@ impl Memo {
         }
         let n_used = self.known.values().filter(|finding| finding.is_used).count();
         if self.is_broken || self.known.len() > 2 * n_used || self.known.values().all(|finding| finding.is_new) {
-            Keep::Replace(self.bytes_of(|finding| finding.is_used))
+            Keep::Replace
         } else {
-            Keep::Append(self.bytes_of(|finding| finding.is_new))
+            Keep::Append
         }
     }
 
-    fn bytes_of(&self, wanted: impl Fn(&Finding) -> bool) -> Vec<u8> {
-        let mut bytes = Vec::new();
+    /// Writes the findings that are to be kept so.
+    ///
+    /// # Errors
+    /// As the writer says.
+    pub fn write(&self, keep: Keep, out: &mut dyn io::Write) -> io::Result<()> {
+        let wanted = |finding: &Finding| match keep {
+            Keep::AsItIs => false,
+            Keep::Append => finding.is_new,
+            Keep::Replace => finding.is_used,
+        };
         for (key, finding) in self.known.iter().filter(|(_, finding)| wanted(finding)) {
-            bytes.extend_from_slice(key);
-            bytes.extend_from_slice(&(finding.bytes.len() as u64).to_le_bytes());
-            bytes.extend_from_slice(&finding.bytes);
+            out.write_all(key)?;
+            out.write_all(&(finding.bytes.len() as u64).to_le_bytes())?;
+            out.write_all(&finding.bytes)?;
         }
-        bytes
+        Ok(())
     }
 
     /// What is known under a key.
@@ -103,25 +112,24 @@ impl Memo {
 mod tests {
     use super::*;
 
-    fn replaced(memo: &Memo) -> Vec<u8> {
-        match memo.keep() {
-            Keep::Replace(bytes) => bytes,
-            other @ (Keep::AsItIs | Keep::Append(_)) => unreachable!("{other:?}"),
-        }
+    fn written(memo: &Memo, keep: Keep) -> Vec<u8> {
+        assert_eq!(memo.keep(), keep);
+        let mut bytes = Vec::new();
+        memo.write(keep, &mut bytes).expect("a Vec takes all");
+        bytes
     }
 
     #[test]
     fn new_findings_are_appended_and_broken_bytes_replaced() {
         let mut memo = Memo::default();
         memo.remember(key(&["a"]), b"one".to_vec());
-        let mut bytes = replaced(&memo);
+        let mut bytes = written(&memo, Keep::Replace);
 
         let mut again = Memo::from_bytes(&bytes);
         assert_eq!(again.find(&key(&["a"])), Some(&b"one"[..]));
         assert_eq!(again.keep(), Keep::AsItIs);
         again.remember(key(&["a", ""]), b"two".to_vec());
-        let Keep::Append(more) = again.keep() else { unreachable!("one new finding") };
-        bytes.extend(more);
+        bytes.extend(written(&again, Keep::Append));
         let mut both = Memo::from_bytes(&bytes);
         assert_eq!(both.find(&key(&["a"])), Some(&b"one"[..]));
         assert_eq!(both.find(&key(&["a", ""])), Some(&b"two"[..]));
@@ -129,6 +137,6 @@ mod tests {
         let mut cut = Memo::from_bytes(&bytes[..bytes.len() - 1]);
         assert_eq!(cut.find(&key(&["a", ""])), None);
         cut.remember(key(&["b"]), b"three".to_vec());
-        assert_eq!(Memo::from_bytes(&replaced(&cut)).find(&key(&["b"])), Some(&b"three"[..]));
+        assert_eq!(Memo::from_bytes(&written(&cut, Keep::Replace)).find(&key(&["b"])), Some(&b"three"[..]));
     }
 }

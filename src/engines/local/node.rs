@@ -165,7 +165,7 @@ impl Work<'_> {
         self.publish_quarantine(&inputs).await?;
         let publishing = Publishing {
             schema: &schema,
-            contract: self.node.contract.as_ref(),
+            contract: self.node.contract.as_deref(),
             description: self.node.description.as_deref(),
             partition_by: &self.node.write.partition_by,
             commit_info: self.commit_info(&inputs),

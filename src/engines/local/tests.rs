@@ -59,13 +59,13 @@ fn node(table: &str, body: Body, columns: &[(&str, &str)]) -> Node {
         tags: Vec::new(),
         owner: None,
         body,
-        contract: Some(Contract {
+        contract: Some(Arc::new(Contract {
             name: table.to_owned(),
             version: None,
             columns: columns.iter().map(column).collect(),
             on_cast_failure: OnViolation::Fail,
             site: site(),
-        }),
+        })),
         write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
         assertions: Vec::new(),
         dataset: None,
@@ -118,7 +118,7 @@ fn checked(nodes: Vec<(Node, &[u32])>) -> Checked {
     for (node, inputs) in nodes {
         graph.order.push(NodeId(u32::try_from(graph.nodes.len()).expect("few")));
         graph.inputs.push(inputs.iter().map(|input| NodeId(*input)).collect());
-        typed.push(Typed { schema: node.contract.as_ref().map(Contract::schema), ..Typed::default() });
+        typed.push(Typed { schema: node.contract.as_deref().map(Contract::schema), ..Typed::default() });
         graph.nodes.insert(node.name.clone(), node);
     }
     Checked { graph, typed: typed.into_iter().map(Arc::new).collect() }
@@ -295,7 +295,7 @@ fn quarantine_splits_rows_exactly_and_says_why() {
         from("bronze.orders", vec![]),
         &[("order_id", "string"), ("Amount", "int"), ("day", "date")],
     );
-    silver.contract.as_mut().expect("a contract").on_cast_failure = OnViolation::Quarantine;
+    Arc::make_mut(silver.contract.as_mut().expect("a contract")).on_cast_failure = OnViolation::Quarantine;
     silver.assertions.push(row_test("amount < 0", OnViolation::Quarantine));
     silver.assertions.push(row_test("amount = 500", OnViolation::Drop));
     let checked = checked(vec![(node("bronze.orders", csv("orders.csv"), columns), &[]), (silver, &[0])]);
@@ -508,7 +508,7 @@ fn renamed_text_and_typed_sources_are_cast_as_the_contract_says() {
     let body = || from("bronze.rows", vec![Operation::Rename(vec![renamed.clone()])]);
     let typed: &[(&str, &str)] = &[("id", "int"), ("value", "int")];
     let mut dropping = node("silver.rows", body(), typed);
-    dropping.contract.as_mut().expect("a contract").on_cast_failure = OnViolation::Drop;
+    Arc::make_mut(dropping.contract.as_mut().expect("a contract")).on_cast_failure = OnViolation::Drop;
     let mut view = node("silver.view", body(), typed);
     view.write.mode = WriteMode::View;
     let checked = checked(vec![

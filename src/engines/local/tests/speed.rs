@@ -29,7 +29,7 @@ fn sales_bench() {
         Operation::Extend(vec![trim("status"), trim("country")]),
     ];
     let mut silver = node("silver.sales", from("bronze.sales", operations), &typed);
-    silver.contract.as_mut().expect("a contract").on_cast_failure = OnViolation::Warn;
+    Arc::make_mut(silver.contract.as_mut().expect("a contract")).on_cast_failure = OnViolation::Warn;
     silver.assertions =
         vec![row_test("order_id IS NULL", OnViolation::Fail), row_test("amount < 0", OnViolation::Fail)];
     if std::env::var("MEDC_BENCH_CLUSTER").is_ok() {
