@@ -12,7 +12,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use deltalake::datafusion::execution::memory_pool::FairSpillPool;
 use deltalake::datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
@@ -30,6 +29,7 @@ mod failure;
 pub mod ingest;
 mod ledger;
 mod lock;
+mod memory;
 mod merge;
 mod node;
 mod operator;
@@ -145,7 +145,7 @@ pub fn list_sources(
     if failures.is_empty() { Ok(()) } else { Err(failures) }
 }
 
-/// A budget for this machine: 60% of its memory, at most 1.5 GB.
+/// A budget for this machine: 60% of its memory, at most 2 GB.
 pub fn default_memory_bytes() -> usize {
     let total_kb = std::fs::read_to_string("/proc/meminfo")
         .ok()
@@ -153,7 +153,7 @@ pub fn default_memory_bytes() -> usize {
             text.lines().find_map(|line| line.strip_prefix("MemTotal:")?.split_whitespace().next()?.parse().ok())
         })
         .unwrap_or(4_usize << 20);
-    (total_kb / 10 * 6 * 1024).min(1500 << 20)
+    (total_kb / 10 * 6 * 1024).min(2000 << 20)
 }
 
 /// What every node of a run shares.
@@ -195,7 +195,7 @@ pub fn apply(
         Err(error) => return failed(failure::io("starting threads", &error)),
     };
     let runtime =
-        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_bytes))).build_arc();
+        RuntimeEnvBuilder::new().with_memory_pool(Arc::new(memory::Budget::new(settings.memory_bytes))).build_arc();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -1,6 +1,7 @@
 //! The integration tests: one binary, since each links DataFusion. A module a subject.
 
 mod console;
+mod examples;
 mod mistakes;
 mod pages;
 mod project;
