@@ -39,7 +39,9 @@ fn applies_from_a_dirty_file_to_models_datasets_and_then_does_nothing() {
     assert!(metrics.iter().all(|row| row["customer_id"].as_str().is_some_and(|id| id.starts_with('0'))));
     let registry = rows(&project, "ml_registry.model_versions");
     assert_eq!(registry.len(), 2, "{registry:?}");
-    let bronze = rows(&project, "bronze.sales_raw").len();
+    let bronze = rows(&project, "bronze.sales_raw");
+    assert!(bronze.iter().all(|row| row["_source_file"] == "data/sales.csv" && row["_source_line"].is_number()));
+    let bronze = bronze.len();
     let silver = rows(&project, "silver.sales_clean").len();
     let quarantined = rows(&project, "silver.sales_clean_quarantine");
     assert!(silver < bronze && !quarantined.is_empty());

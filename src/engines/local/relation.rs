@@ -80,7 +80,7 @@ impl Building<'_> {
                 self.relation(node, relation, recording).await?
             }
         };
-        finish(node, frame)
+        finish(node, self.checked.typed(id).schema.as_ref(), frame)
     }
 
     /// Registers an input under its name; a view by its plan.
@@ -298,12 +298,14 @@ impl Building<'_> {
     }
 }
 
-/// The contract's columns in order, cast to their types; without a contract, what was computed.
-fn finish(node: &Node, frame: DataFrame) -> Result<Rows> {
+/// The columns that `check` promises in order, cast to their types: the contract's, and an ingest's metadata columns behind
+/// them. What could not be known before is stored as computed.
+fn finish(node: &Node, promised: Option<&Schema>, frame: DataFrame) -> Result<Rows> {
     let frame = lower(frame)?;
-    let schema = match &node.contract {
-        Some(contract) => contract.schema(),
-        None => types::from_arrow_schema(frame.schema().as_arrow()).map_err(DataFusionError::Plan)?,
+    let schema = match (promised, &node.contract) {
+        (Some(promised), _) => promised.clone(),
+        (None, Some(contract)) => contract.schema(),
+        (None, None) => types::from_arrow_schema(frame.schema().as_arrow()).map_err(DataFusionError::Plan)?,
     };
     let mut columns = Vec::with_capacity(schema.columns.len());
     for column in &schema.columns {
