@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Site, code};
-use crate::ir::{Assertion, DataType, OnViolation, Test};
+use crate::ir::{Assertion, DataType, Dimension, OnViolation, Severity, Test};
 use crate::kind::{self, Problem};
 
 pub mod accepted_values;
@@ -28,6 +28,7 @@ pub struct Kind {
     pub name: &'static str,
     /// Whether it speaks of one column; it then stands below a column or names one with `column`.
     pub of_column: bool,
+    pub dimension: Dimension,
     /// The JSON Schema of the long body, with the struct's docs.
     schema: fn(&mut SchemaGenerator) -> Schema,
     /// The short form: its JSON Schema, and the key of the long body that it stands for. An `Null` schema means that the
@@ -53,6 +54,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "not_null",
         of_column: true,
+        dimension: Dimension::Completeness,
         schema: schema_of::<not_null::NotNull>,
         short: Short::Word,
         lower: not_null::lower,
@@ -60,6 +62,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "unique",
         of_column: false,
+        dimension: Dimension::Uniqueness,
         schema: schema_of::<unique::Unique>,
         short: Short::List("columns"),
         lower: unique::lower,
@@ -67,6 +70,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "accepted_values",
         of_column: true,
+        dimension: Dimension::Validity,
         schema: schema_of::<accepted_values::AcceptedValues>,
         short: Short::List("values"),
         lower: accepted_values::lower,
@@ -74,6 +78,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "between",
         of_column: true,
+        dimension: Dimension::Accuracy,
         schema: schema_of::<between::Between>,
         short: Short::None,
         lower: between::lower,
@@ -81,6 +86,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "matches",
         of_column: true,
+        dimension: Dimension::Validity,
         schema: schema_of::<matches::Matches>,
         short: Short::Text("regex"),
         lower: matches::lower,
@@ -88,6 +94,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "expression",
         of_column: false,
+        dimension: Dimension::Consistency,
         schema: schema_of::<expression::Expression>,
         short: Short::Text("sql"),
         lower: expression::lower,
@@ -95,6 +102,7 @@ pub const KINDS: &[Kind] = &[
     Kind {
         name: "row_count",
         of_column: false,
+        dimension: Dimension::Completeness,
         schema: schema_of::<row_count::RowCount>,
         short: Short::None,
         lower: row_count::lower,
@@ -119,15 +127,22 @@ pub struct Options {
     /// Only rows for which this Databricks SQL expression is true are looked at.
     #[serde(default, rename = "where")]
     pub filter: Option<String>,
+    /// How grave a violation is: `critical`, `warning` or `info`. For people and other tools; `on_violation` decides what
+    /// happens.
+    #[serde(default)]
+    pub severity: Option<Severity>,
     /// For people: why this must hold.
     #[serde(default)]
     pub description: Option<String>,
+    /// Who answers for it. Default: the table's owner.
+    #[serde(default)]
+    pub owner: Option<String>,
     /// The column, where the expectation does not stand below one.
     #[serde(default)]
     pub column: Option<String>,
 }
 
-const OPTION_KEYS: [&str; 5] = ["on_violation", "mostly", "where", "description", "column"];
+const OPTION_KEYS: [&str; 7] = ["on_violation", "mostly", "where", "severity", "description", "owner", "column"];
 
 /// What an expectation speaks of, for `lower`.
 pub struct Subject<'a> {
@@ -169,6 +184,12 @@ pub struct Expectation {
 }
 
 impl Expectation {
+    /// An expectation in its long form, as other dialects are read into. `None` for an unknown kind.
+    pub fn new(kind: &str, body: Map<String, Value>, options: Options) -> Option<Self> {
+        let kind = KINDS.iter().find(|known| known.name == kind)?;
+        Some(Expectation { kind, options, body: Value::Object(body), short_key: None })
+    }
+
     pub fn kind(&self) -> &'static str {
         self.kind.name
     }
@@ -201,18 +222,25 @@ impl Expectation {
         let sentence = (self.kind.lower)(&self.body, &subject)
             .map_err(|problem| Problem { pointer: here(&problem.pointer), ..problem })?;
         let on_violation = self.options.on_violation.unwrap_or_default();
-        if matches!(sentence.test, Test::Aggregate { .. }) {
-            self.refuse_row_options(on_violation, &here)?;
+        match &sentence.test {
+            Test::Row { .. } | Test::Holds(_) | Test::Window { .. } | Test::Unique { .. } | Test::Reference { .. } => {}
+            Test::Aggregate { .. } | Test::Query(_) | Test::Distribution(_) | Test::Columns(_) => {
+                self.refuse_row_options(on_violation, &here)?;
+            }
         }
         Ok(Assertion {
             kind: self.kind.name,
             label: sentence.label,
             columns: sentence.columns,
+            arguments: self.body.clone(),
+            dimension: self.kind.dimension,
             test: sentence.test,
             on_violation,
+            severity: self.options.severity,
             mostly: self.options.mostly.unwrap_or(1.0),
             filter: self.options.filter.as_deref().map(|text| kind::authored(text, body_site("/where"))),
             description: self.options.description.clone(),
+            owner: self.options.owner.clone(),
             site: site_of(""),
         })
     }

@@ -11,8 +11,12 @@ use serde::{Deserialize, Serialize};
 use crate::diagnostic::Site;
 use crate::name::TableName;
 
+mod assertion;
 mod data_type;
 
+pub use assertion::{
+    Assertion, ColumnsTest, Dimension, Distribution, Measure, OnViolation, Part, Reference, Severity, TableRef, Test,
+};
 pub use data_type::{DataType, Field, TYPE_NAMES};
 
 /// A node's place in `Graph::nodes`.
@@ -272,54 +276,6 @@ impl WriteMode {
             WriteMode::View => "view",
         }
     }
-}
-
-/// One sentence of a contract that can be true or false of the rows.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Assertion {
-    /// The expectation's kind, e.g. `between`, and its name for people, e.g. `amount between 0 and 10`.
-    pub kind: &'static str,
-    pub label: String,
-    /// The columns that it speaks of; empty for the table as a whole.
-    pub columns: Vec<String>,
-    pub test: Test,
-    pub on_violation: OnViolation,
-    /// The least share of considered rows that must hold, above 0 and at most 1.
-    pub mostly: f64,
-    /// Only rows for which this is TRUE are considered.
-    pub filter: Option<Sql>,
-    pub description: Option<String>,
-    pub site: Site,
-}
-
-/// What is tested, in SQL that both engines run.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Test {
-    /// Of the rows for which `considered` is TRUE (all, without it), those for which `violated` is TRUE violate.
-    Row { considered: Option<Sql>, violated: Sql },
-    /// The expression is not FALSE for any considered row (NULL holds). The author's own text.
-    Holds(Sql),
-    /// No two rows have equal values in `columns`; rows with a NULL among them are not considered.
-    Unique { columns: Vec<String> },
-    /// An aggregate over the considered rows lies within bounds, both inclusive. A NULL aggregate violates.
-    Aggregate { value: Sql, min: Option<f64>, max: Option<f64> },
-}
-
-/// What a violation leads to.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema, Default,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum OnViolation {
-    /// The table keeps its old rows, and what depends on it does not run.
-    #[default]
-    Fail,
-    /// Violating rows are left out.
-    Drop,
-    /// Violating rows go to `<table>_quarantine` with the reasons.
-    Quarantine,
-    /// The violation is recorded; the rows are kept.
-    Warn,
 }
 
 /// What a node of `datasets` declares beyond its rows.

@@ -44,7 +44,14 @@ fn one(
     let mut missing = None;
     let unique: &[String] = match &assertion.test {
         Test::Unique { columns } => columns,
-        Test::Row { .. } | Test::Holds(_) | Test::Aggregate { .. } => &[],
+        Test::Row { .. }
+        | Test::Holds(_)
+        | Test::Window { .. }
+        | Test::Reference { .. }
+        | Test::Aggregate { .. }
+        | Test::Query(_)
+        | Test::Distribution(_)
+        | Test::Columns(_) => &[],
     };
     for column in assertion.columns.iter().chain(unique) {
         if schema.column(column).is_none() {
@@ -61,7 +68,12 @@ fn one(
         condition(typer, assertion, filter, row, diagnostics)?;
     }
     match &assertion.test {
-        Test::Unique { .. } => Ok(()),
+        Test::Unique { .. }
+        | Test::Window { .. }
+        | Test::Reference { .. }
+        | Test::Query(_)
+        | Test::Distribution(_)
+        | Test::Columns(_) => Ok(()),
         Test::Holds(sql) => condition(typer, assertion, sql, row, diagnostics),
         Test::Row { considered, violated } => {
             if let Some(considered) = considered {

@@ -11,7 +11,7 @@ use indexmap::IndexSet;
 
 use crate::check::{ColumnLineage, ColumnSource, Transformation, Typed};
 use crate::graph::Graph;
-use crate::ir::{Body, Column, Contract, DataType, Input, NodeId, Operation, Schema, Sql, Test};
+use crate::ir::{Body, Column, Contract, DataType, Input, NodeId, Operation, Part, Schema, Sql};
 
 /// Remembered nodes, by key.
 #[derive(Debug, Clone, Default)]
@@ -139,28 +139,10 @@ pub(super) fn key(graph: &Graph, id: NodeId, digests: &[Key]) -> Key {
         hash.number(assertion.columns.len());
         hash.number(usize::from(assertion.filter.is_some()));
         assertion.filter.iter().for_each(|sql| hash.sql(sql));
-        match &assertion.test {
-            Test::Row { considered, violated } => {
-                hash.text("row");
-                hash.number(usize::from(considered.is_some()));
-                if let Some(considered) = considered {
-                    hash.sql(considered);
-                }
-                hash.sql(violated);
-            }
-            Test::Holds(sql) => {
-                hash.text("holds");
-                hash.sql(sql);
-            }
-            Test::Unique { columns } => {
-                hash.text("unique");
-                for column in columns {
-                    hash.text(column);
-                }
-            }
-            Test::Aggregate { value, .. } => {
-                hash.text("aggregate");
-                hash.sql(value);
+        for part in assertion.test.parts() {
+            match part {
+                Part::Word(word) => hash.text(&word),
+                Part::Sql(sql) => hash.sql(sql),
             }
         }
     }

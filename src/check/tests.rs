@@ -7,8 +7,8 @@ use indexmap::IndexMap;
 use super::*;
 use crate::diagnostic::{Part, Site, SourceId};
 use crate::ir::{
-    Assertion, Body, Column, Computed, Contract, ContractColumn, DataType, Delimited, Ingest, Input, Node, OnViolation,
-    Operation, Ordering, Reader, Relation, Renamed, Sql, Test, Write, WriteMode,
+    Assertion, Body, Column, Computed, Contract, ContractColumn, DataType, Delimited, Dimension, Ingest, Input, Node,
+    OnViolation, Operation, Ordering, Reader, Relation, Renamed, Sql, Test, Write, WriteMode,
 };
 use crate::name::TableName;
 
@@ -266,11 +266,15 @@ fn assertion(test: Test, columns: &[&str]) -> Assertion {
         kind: "between",
         label: String::new(),
         columns: columns.iter().map(|column| (*column).to_owned()).collect(),
+        arguments: serde_json::Value::Null,
+        dimension: Dimension::Consistency,
         test,
         on_violation: OnViolation::Fail,
+        severity: None,
         mostly: 1.0,
         filter: None,
         description: None,
+        owner: None,
         site: site("/expect/0"),
     }
 }
@@ -291,7 +295,7 @@ fn assertions_are_typed() {
         expecting(Test::Unique { columns: vec!["nn".to_owned()] }, &[]),
         ["check::unknown-column | /expect/0 | -"]
     );
-    let aggregate = |text| Test::Aggregate { value: made(text), min: Some(1.0), max: None };
+    let aggregate = |text| Test::Aggregate { by: Vec::new(), value: made(text), holds: made("observed >= 1") };
     assert_eq!(expecting(aggregate("count(*)"), &[]), NONE);
     assert_eq!(expecting(aggregate("max(order_id)"), &[]), ["resolve::expectation | /expect/0 | -"]);
 }

@@ -236,10 +236,15 @@ fn expectation_value(outcome: &AssertionOutcome) -> Value {
         "kind": outcome.kind,
         "label": outcome.label,
         "columns": outcome.columns,
+        "dimension": outcome.dimension,
         "on_violation": outcome.on_violation,
+        "severity": outcome.severity,
+        "mostly": outcome.mostly,
+        "n_rows": outcome.n_rows,
         "n_considered": outcome.n_considered,
         "n_violating": outcome.n_violating,
         "observed": outcome.observed,
         "success": outcome.success,
+        "duration_s": (outcome.duration.as_secs_f64() * 1000.0).round() / 1000.0,
     })
 }

@@ -136,7 +136,7 @@ fn done(table: &str, report: &NodeReport, paint: Paint) -> String {
 
 /// `    amount >= 0: 17 of 4,857 rows violate it`.
 fn violated(outcome: &AssertionOutcome, paint: Paint) -> String {
-    let what = if let Some(observed) = outcome.observed {
+    let what = if let Some(observed) = &outcome.observed {
         format!("it is {observed}")
     } else {
         let (n, all) = (ui::grouped(outcome.n_violating), ui::count(outcome.n_considered, "row"));

@@ -40,11 +40,9 @@ pub(super) fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Pr
         label,
         columns: Vec::new(),
         test: Test::Aggregate {
+            by: Vec::new(),
             value: kind::generated("count(*)", &(subject.site_of)("")),
-            #[expect(clippy::cast_precision_loss, reason = "a bound beyond 2^53 rows is beyond any table")]
-            min: Some(low as f64),
-            #[expect(clippy::cast_precision_loss, reason = "a bound beyond 2^53 rows is beyond any table")]
-            max: Some(high as f64),
+            holds: kind::generated(format!("observed BETWEEN {low} AND {high}"), &(subject.site_of)("")),
         },
     })
 }

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Site, code};
 use crate::expectations::Expectation;
-use crate::ir::{Assertion, Column, Contract, ContractColumn, DataType, OnViolation, Test};
+use crate::ir::{Assertion, Column, Contract, ContractColumn, DataType, Dimension, OnViolation, Test};
 use crate::kind;
 use crate::name;
 use crate::resolve::{Entity, Origin};
@@ -246,14 +247,18 @@ fn not_null(column: &str, site: Site) -> Assertion {
         kind: "not_null",
         label: format!("{column} is not null"),
         columns: vec![column.to_owned()],
+        arguments: Value::Object(Map::new()),
+        dimension: Dimension::Completeness,
         test: Test::Row {
             considered: None,
             violated: kind::generated(format!("{} IS NULL", kind::column(column)), &site),
         },
         on_violation: OnViolation::Fail,
+        severity: None,
         mostly: 1.0,
         filter: None,
         description: None,
+        owner: None,
         site,
     }
 }
@@ -263,11 +268,15 @@ fn primary_key(keys: &[&str], site: Site) -> Assertion {
         kind: "unique",
         label: format!("{} is unique", keys.join(", ")),
         columns: keys.iter().map(|key| (*key).to_owned()).collect(),
+        arguments: json!({"columns": keys}),
+        dimension: Dimension::Uniqueness,
         test: Test::Unique { columns: keys.iter().map(|key| (*key).to_owned()).collect() },
         on_violation: OnViolation::Fail,
+        severity: None,
         mostly: 1.0,
         filter: None,
         description: None,
+        owner: None,
         site,
     }
 }

@@ -8,7 +8,7 @@
 use crate::graph::Graph;
 use crate::ir::{
     Assertion, Body, Contract, Dataset, Delimited, Ingest, Input, MetadataColumn, Node, NodeId, OnViolation, Operation,
-    Reader, Relation, Sql, Test, Write, WriteMode,
+    Part, Reader, Relation, Sql, Write, WriteMode,
 };
 use crate::sql::parse;
 use crate::state::SourceFile;
@@ -223,19 +223,11 @@ impl Digest {
 
 fn assertion(assertion: &Assertion) -> String {
     let mut digest = Digest::new();
-    match &assertion.test {
-        Test::Row { considered, violated } => {
-            digest.text("row").optional_sql(considered.as_ref()).sql(violated);
-        }
-        Test::Holds(sql) => {
-            digest.text("holds").sql(sql);
-        }
-        Test::Unique { columns } => {
-            digest.text("unique").texts(columns);
-        }
-        Test::Aggregate { value, min, max } => {
-            digest.text("aggregate").sql(value).bound(*min).bound(*max);
-        }
+    for part in assertion.test.parts() {
+        match part {
+            Part::Word(word) => digest.text(&word),
+            Part::Sql(sql) => digest.sql(sql),
+        };
     }
     digest.text(violation_word(assertion.on_violation)).bound(Some(assertion.mostly));
     digest.optional_sql(assertion.filter.as_ref());

@@ -5,8 +5,8 @@ use indexmap::IndexMap;
 use super::*;
 use crate::diagnostic::{Site, SourceId};
 use crate::ir::{
-    Assertion, Column, Contract, ContractColumn, DataType, Dataset, Ingest, Input, OnViolation, Operation, Reader,
-    Relation, Sql, Test, Write,
+    Assertion, Column, Contract, ContractColumn, DataType, Dataset, Dimension, Ingest, Input, OnViolation, Operation,
+    Reader, Relation, Sql, Test, Write,
 };
 use crate::name::TableName;
 use crate::state::Commit;
@@ -293,11 +293,15 @@ fn a_fingerprint_is_of_what_changes_rows_and_of_nothing_else() {
                 kind: "expression",
                 label: String::new(),
                 columns: Vec::new(),
+                arguments: serde_json::Value::Null,
+                dimension: Dimension::Consistency,
                 test: Test::Row { considered: None, violated: sql("a < 0") },
                 on_violation,
+                severity: None,
                 mostly: 1.0,
                 filter: None,
                 description: None,
+                owner: None,
                 site: site(),
             });
         }

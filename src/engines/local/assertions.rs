@@ -5,6 +5,7 @@
 //! nothing about publishing: `node` does, from [`Outcome::blocks`].
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use deltalake::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
 use deltalake::arrow::buffer::BooleanBuffer;
@@ -14,9 +15,10 @@ use deltalake::arrow::util::display::array_value_to_string;
 use deltalake::datafusion::common::{DFSchema, Result};
 use deltalake::datafusion::execution::SessionState;
 use deltalake::datafusion::physical_expr::PhysicalExpr;
+use serde_json::Value;
 
 use crate::engines::local::quarantine::Quarantine;
-use crate::ir::{Assertion, OnViolation, Sql, Test};
+use crate::ir::{Assertion, Dimension, OnViolation, Severity, Sql, Test};
 use crate::sql::expression;
 
 /// How many violating rows are kept to be shown.
@@ -28,14 +30,22 @@ pub struct Outcome {
     pub kind: String,
     pub label: String,
     pub columns: Vec<String>,
+    pub dimension: Dimension,
     pub on_violation: OnViolation,
+    pub severity: Option<Severity>,
+    pub mostly: f64,
+    /// The rows that the assertion's `where` lets through.
+    pub n_rows: u64,
+    /// Those of them that were judged: for most kinds the ones without NULL; for an aggregate per group, the groups.
     pub n_considered: u64,
     pub n_violating: u64,
-    /// The value of an aggregate.
-    pub observed: Option<f64>,
+    /// The value of an aggregate, a statistic, or what columns there are.
+    pub observed: Option<Value>,
     pub success: bool,
     /// Violating rows as JSON objects, at most twenty.
     pub examples: Vec<String>,
+    /// How long it took beyond what it shares with others.
+    pub duration: Duration,
 }
 
 impl Outcome {
@@ -47,24 +57,39 @@ impl Outcome {
     /// The share of considered rows that hold; 1 of none.
     #[expect(clippy::cast_precision_loss, reason = "a share of rows")]
     pub fn share(&self) -> f64 {
-        if self.n_considered == 0 { 1.0 } else { 1.0 - self.n_violating as f64 / self.n_considered as f64 }
+        let n_holding = self.n_considered.saturating_sub(self.n_violating);
+        if self.n_considered == 0 { 1.0 } else { n_holding as f64 / self.n_considered as f64 }
     }
 }
 
+/// Of how many rows an assertion speaks, and how many of them break it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Counts {
+    pub(super) n_rows: u64,
+    pub(super) n_considered: u64,
+    pub(super) n_violating: u64,
+}
+
 /// The outcome of an assertion with these counts.
-pub(super) fn outcome(assertion: &Assertion, n_considered: u64, n_violating: u64, examples: Vec<String>) -> Outcome {
+pub(super) fn outcome(assertion: &Assertion, counts: Counts, examples: Vec<String>) -> Outcome {
+    let Counts { n_rows, n_considered, n_violating } = counts;
     let mut outcome = Outcome {
         kind: assertion.kind.to_owned(),
         label: assertion.label.clone(),
         columns: assertion.columns.clone(),
+        dimension: assertion.dimension,
         on_violation: assertion.on_violation,
+        severity: assertion.severity,
+        mostly: assertion.mostly,
+        n_rows,
         n_considered,
         n_violating,
         observed: None,
         success: true,
         examples,
+        duration: Duration::ZERO,
     };
-    outcome.success = n_violating == 0 || outcome.share() >= assertion.mostly && assertion.mostly < 1.0;
+    outcome.success = n_violating == 0 || outcome.share() >= assertion.mostly;
     outcome
 }
 
@@ -80,7 +105,8 @@ struct RowTest {
     assertion: usize,
     label: String,
     on_violation: OnViolation,
-    considered: Vec<Arc<dyn PhysicalExpr>>,
+    filter: Option<Arc<dyn PhysicalExpr>>,
+    considered: Option<Arc<dyn PhysicalExpr>>,
     /// A row violates where `tested` has the value `violating`.
     tested: Arc<dyn PhysicalExpr>,
     violating: bool,
@@ -88,8 +114,7 @@ struct RowTest {
 
 #[derive(Debug, Clone, Default)]
 struct Tally {
-    n_considered: u64,
-    n_violating: u64,
+    counts: Counts,
     examples: Vec<String>,
 }
 
@@ -110,13 +135,20 @@ pub(super) fn compile(
         let (considered, tested, violating) = match &assertion.test {
             Test::Row { considered, violated } => (considered.as_ref(), violated, true),
             Test::Holds(sql) => (None, sql, false),
-            Test::Unique { .. } | Test::Aggregate { .. } => continue,
+            Test::Window { .. }
+            | Test::Unique { .. }
+            | Test::Reference { .. }
+            | Test::Aggregate { .. }
+            | Test::Query(_)
+            | Test::Distribution(_)
+            | Test::Columns(_) => continue,
         };
         tests.push(RowTest {
             assertion: place,
             label: assertion.label.clone(),
             on_violation: assertion.on_violation,
-            considered: considered.into_iter().chain(&assertion.filter).map(compiled).collect::<Result<_>>()?,
+            filter: assertion.filter.as_ref().map(compiled).transpose()?,
+            considered: considered.map(compiled).transpose()?,
             tested: compiled(tested)?,
             violating,
         });
@@ -132,15 +164,20 @@ impl RowTests {
         let mut gone: Option<BooleanBuffer> = None;
         let mut quarantined: Vec<(usize, BooleanBuffer)> = Vec::new();
         for (place, test) in self.tests.iter().enumerate() {
-            let considered =
-                test.considered.iter().map(|expr| rows_where(expr, true, &batch)).collect::<Result<Vec<_>>>()?;
-            let considered = considered.into_iter().reduce(|all, one| &all & &one);
+            let among = test.filter.as_ref().map(|expr| rows_where(expr, true, &batch)).transpose()?;
+            let mut considered = test.considered.as_ref().map(|expr| rows_where(expr, true, &batch)).transpose()?;
+            if let Some(among) = &among {
+                considered = Some(considered.map_or_else(|| among.clone(), |rows| &rows & among));
+            }
             let mut violated = rows_where(&test.tested, test.violating, &batch)?;
             if let Some(considered) = &considered {
                 violated = &violated & considered;
             }
-            let n_violating = violated.count_set_bits();
-            self.tally(place, &batch, considered.map_or(n_rows, |rows| rows.count_set_bits()), &violated)?;
+            let n_set = |rows: Option<&BooleanBuffer>| rows.map_or(n_rows, BooleanBuffer::count_set_bits) as u64;
+            let n_violating = violated.count_set_bits() as u64;
+            let counts =
+                Counts { n_rows: n_set(among.as_ref()), n_considered: n_set(considered.as_ref()), n_violating };
+            self.tally(place, &batch, counts, &violated)?;
             if n_violating == 0 {
                 continue;
             }
@@ -158,11 +195,12 @@ impl RowTests {
         }
     }
 
-    fn tally(&self, place: usize, batch: &RecordBatch, n_considered: usize, violated: &BooleanBuffer) -> Result<()> {
+    fn tally(&self, place: usize, batch: &RecordBatch, counts: Counts, violated: &BooleanBuffer) -> Result<()> {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(tally) = tallies.get_mut(place) else { return Ok(()) };
-        tally.n_considered += n_considered as u64;
-        tally.n_violating += violated.count_set_bits() as u64;
+        tally.counts.n_rows += counts.n_rows;
+        tally.counts.n_considered += counts.n_considered;
+        tally.counts.n_violating += counts.n_violating;
         for row in violated.set_indices().take(N_EXAMPLES.saturating_sub(tally.examples.len())) {
             tally.examples.push(example(batch, row)?);
         }
@@ -190,7 +228,7 @@ impl RowTests {
             .filter_map(|(test, tally)| {
                 let assertion = assertions.get(test.assertion)?;
                 let examples = tally.examples.clone();
-                Some((test.assertion, outcome(assertion, tally.n_considered, tally.n_violating, examples)))
+                Some((test.assertion, outcome(assertion, tally.counts, examples)))
             })
             .collect()
     }

@@ -17,7 +17,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::engines::local::stage::{Stage, Writer};
 use crate::engines::local::table::{self, Publication, Publishing};
 use crate::engines::local::{NodeReport, Outcome, Run, RunReport};
-use crate::ir::{Column, DataType, Dataset, Node, OnViolation, Schema};
+use crate::ir::{Column, DataType, Dataset, Node, Schema};
 use crate::name::TableName;
 use crate::plan::{Action, Plan, dataset_definition};
 
@@ -103,27 +103,28 @@ fn results(run: &Run<'_>, report: &RunReport, now: i64) -> Rows {
     rows.text("kind", all.iter().map(|(_, one)| Some(one.kind.as_str())));
     rows.text("label", all.iter().map(|(_, one)| Some(one.label.as_str())));
     rows.texts("columns", all.iter().map(|(_, one)| one.columns.as_slice()));
-    rows.text("on_violation", all.iter().map(|(_, one)| Some(word(one.on_violation))));
+    rows.text("dimension", all.iter().map(|(_, one)| word(one.dimension)));
+    rows.text("on_violation", all.iter().map(|(_, one)| word(one.on_violation)));
+    rows.text("severity", all.iter().map(|(_, one)| one.severity.and_then(word)));
+    rows.number("mostly", all.iter().map(|(_, one)| Some(one.mostly)));
+    rows.count("n_rows", all.iter().map(|(_, one)| Some(signed(one.n_rows))));
     rows.count("n_considered", all.iter().map(|(_, one)| Some(signed(one.n_considered))));
     rows.count("n_violating", all.iter().map(|(_, one)| Some(signed(one.n_violating))));
     rows.number("share", all.iter().map(|(_, one)| Some(one.share())));
     rows.truth("success", all.iter().map(|(_, one)| one.success));
-    rows.number("observed", all.iter().map(|(_, one)| one.observed));
+    rows.text("observed", all.iter().map(|(_, one)| one.observed.as_ref().map(ToString::to_string)));
     rows.text(
         "examples",
         all.iter().map(|(_, one)| (!one.examples.is_empty()).then(|| format!("[{}]", one.examples.join(",")))),
     );
+    rows.number("duration_s", all.iter().map(|(_, one)| Some(one.duration.as_secs_f64())));
     rows.time("checked_at", all.iter().map(|_| now));
     rows
 }
 
-fn word(on_violation: OnViolation) -> &'static str {
-    match on_violation {
-        OnViolation::Fail => "fail",
-        OnViolation::Drop => "drop",
-        OnViolation::Quarantine => "quarantine",
-        OnViolation::Warn => "warn",
-    }
+/// A word of the project file, as serde spells it.
+fn word(value: impl serde::Serialize) -> Option<String> {
+    serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
 }
 
 fn model_versions(run: &Run<'_>, actions: &BTreeMap<crate::ir::NodeId, &Action>, report: &RunReport, now: i64) -> Rows {

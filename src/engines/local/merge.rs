@@ -23,7 +23,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::engines::local::stage::{Stage, StagedFile, Writer};
 use crate::engines::local::table::{self, Publication};
 use crate::engines::local::{failure, staged};
-use crate::ir::{Assertion, Node, OnViolation, Schema, Test};
+use crate::ir::{Assertion, Dimension, Node, OnViolation, Schema, Test};
 use crate::sql::{expression, types};
 
 /// A merge into a node's table.
@@ -70,11 +70,15 @@ impl Merging<'_> {
             kind: "unique",
             label: format!("unique keys ({})", self.keys.join(", ")),
             columns: self.keys.to_vec(),
+            arguments: serde_json::Value::Null,
+            dimension: Dimension::Uniqueness,
             test: Test::Unique { columns: self.keys.to_vec() },
             on_violation: OnViolation::Fail,
+            severity: None,
             mostly: 1.0,
             filter: None,
             description: None,
+            owner: None,
             site: self.node.site.clone(),
         };
         let checked =

@@ -30,7 +30,7 @@ use crate::engines::local::relation::{Building, Recording, Rows};
 use crate::engines::local::stage::{self, Stage, StagedFile, Writer};
 use crate::engines::local::table::{self, Publication, Publishing};
 use crate::engines::local::{NodeReport, Outcome, Run, failure, merge, staged};
-use crate::ir::{Body, Ingest, Input, Node, NodeId, OnViolation, Reader, Relation, WriteMode};
+use crate::ir::{Body, Dimension, Ingest, Input, Node, NodeId, OnViolation, Reader, Relation, WriteMode};
 use crate::name::TableName;
 use crate::plan::{Action, Change, dataset_definition, source_stamp};
 use crate::sql::{session, types};
@@ -287,12 +287,17 @@ impl Work<'_> {
                 format!("values cast: {}", columns.join(", "))
             },
             columns: found.columns.keys().cloned().collect(),
+            dimension: Dimension::Validity,
             on_violation: contract.on_cast_failure,
+            severity: None,
+            mostly: 1.0,
+            n_rows: found.n_rows,
             n_considered: found.n_rows,
             n_violating: found.n_violating,
             observed: None,
             success: found.n_violating == 0,
             examples: found.examples.clone(),
+            duration: Duration::ZERO,
         })
     }
 
@@ -325,12 +330,17 @@ impl Work<'_> {
             kind: "ragged_row".to_owned(),
             label: "rows have as many fields as the header".to_owned(),
             columns: Vec::new(),
+            dimension: Dimension::Validity,
             on_violation: on_ragged_row,
+            severity: None,
+            mostly: 1.0,
+            n_rows: n_read + n_rows,
             n_considered: n_read + n_rows,
             n_violating: n_rows,
             observed: None,
             success: false,
             examples: examples.collect(),
+            duration: Duration::ZERO,
         }))
     }
 
@@ -554,7 +564,7 @@ fn violated(node: &Node, outcome: &AssertionOutcome, code: crate::diagnostic::Co
     let blocks = outcome.on_violation == OnViolation::Fail;
     let message = format!("`{}` does not hold in `{}`", outcome.label, node.name);
     let diagnostic = if blocks { Diagnostic::error(code, message) } else { Diagnostic::warning(code, message) };
-    let found = match outcome.observed {
+    let found = match &outcome.observed {
         Some(observed) => format!("its value is {observed}"),
         None => format!("{} of {} rows break it", outcome.n_violating, outcome.n_considered),
     };

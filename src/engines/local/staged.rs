@@ -8,12 +8,13 @@ use std::sync::Arc;
 use deltalake::arrow::array::{Array, AsArray, RecordBatch};
 use deltalake::arrow::compute::cast;
 use deltalake::arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
-use deltalake::datafusion::common::{Result, TableReference};
+use deltalake::datafusion::common::{DataFusionError, Result, TableReference};
 use deltalake::datafusion::functions_aggregate::expr_fn::{count, sum};
 use deltalake::datafusion::logical_expr::{Expr, ident, lit};
 use deltalake::datafusion::prelude::{DataFrame, SessionContext};
+use serde_json::Value;
 
-use crate::engines::local::assertions::{self, N_EXAMPLES, Outcome};
+use crate::engines::local::assertions::{self, Counts, N_EXAMPLES, Outcome};
 use crate::engines::local::operator::Planned;
 use crate::engines::local::stage::{Stage, StagedFile};
 use crate::engines::local::{sieve, table};
@@ -59,26 +60,26 @@ impl Staged<'_> {
     pub(super) async fn check(&self, assertion: &Assertion, proven: bool) -> Result<Option<Outcome>> {
         match &assertion.test {
             Test::Row { .. } | Test::Holds(_) => Ok(None),
-            Test::Aggregate { value, min, max } => self.aggregate(assertion, &value.text, *min, *max).await.map(Some),
+            Test::Aggregate { value, holds, .. } => self.aggregate(assertion, &value.text, &holds.text).await.map(Some),
+            Test::Window { .. }
+            | Test::Reference { .. }
+            | Test::Query(_)
+            | Test::Distribution(_)
+            | Test::Columns(_) => Err(DataFusionError::NotImplemented(assertion.kind.to_owned())),
             Test::Unique { columns } if proven => {
                 let _ = columns;
-                Ok(Some(assertions::outcome(assertion, self.n_rows, 0, Vec::new())))
+                let counts = Counts { n_rows: self.n_rows, n_considered: self.n_rows, n_violating: 0 };
+                Ok(Some(assertions::outcome(assertion, counts, Vec::new())))
             }
             Test::Unique { columns } => self.unique(assertion, columns).await.map(Some),
         }
     }
 
-    async fn aggregate(
-        &self,
-        assertion: &Assertion,
-        value: &str,
-        min: Option<f64>,
-        max: Option<f64>,
-    ) -> Result<Outcome> {
+    async fn aggregate(&self, assertion: &Assertion, value: &str, holds: &str) -> Result<Outcome> {
         let filter = assertion.filter.as_ref().map_or(String::new(), |filter| format!(" WHERE {}", filter.text));
-        let text = format!("SELECT {value} AS observed, COUNT(*) AS n_considered FROM {NAME}{filter}");
-        let query = parse::parse_query(&text)
-            .map_err(|error| deltalake::datafusion::common::DataFusionError::Plan(error.message))?;
+        let rows = format!("SELECT {value} AS observed, COUNT(*) AS n_considered FROM {NAME}{filter}");
+        let text = format!("SELECT observed, n_considered, {holds} AS holds FROM ({rows}) AS of_all");
+        let query = parse::parse_query(&text).map_err(|error| DataFusionError::Plan(error.message))?;
         let plan = session::plan_query(&self.context.state(), &query).await?;
         let batches = self.context.execute_logical_plan(plan).await?.collect().await?;
         let row = batches.iter().find(|batch| batch.num_rows() > 0);
@@ -87,10 +88,11 @@ impl Staged<'_> {
             .filter(|observed| observed.is_valid(0))
             .map(|observed| observed.as_primitive::<Float64Type>().value(0));
         let n_considered = row.map_or(0, |row| number(row, 1));
-        let holds = observed
-            .is_some_and(|observed| min.is_none_or(|min| observed >= min) && max.is_none_or(|max| observed <= max));
-        let mut outcome = assertions::outcome(assertion, n_considered, 0, Vec::new());
-        outcome.observed = observed;
+        let holds = row
+            .is_some_and(|row| row.column(2).as_boolean_opt().is_some_and(|holds| holds.is_valid(0) && holds.value(0)));
+        let counts = Counts { n_rows: n_considered, n_considered, n_violating: 0 };
+        let mut outcome = assertions::outcome(assertion, counts, Vec::new());
+        outcome.observed = observed.map(Value::from);
         outcome.success = holds;
         Ok(outcome)
     }
@@ -114,7 +116,8 @@ impl Staged<'_> {
         let batches = total.collect().await?;
         let n_violating = batches.iter().find(|batch| batch.num_rows() > 0).map_or(0, |row| number(row, 0));
         let examples = if n_violating == 0 { Vec::new() } else { self.repeated(assertion, &columns).await? };
-        Ok(assertions::outcome(assertion, n_considered, n_violating, examples))
+        let counts = Counts { n_rows: self.n_rows, n_considered, n_violating };
+        Ok(assertions::outcome(assertion, counts, examples))
     }
 
     async fn considered(&self, assertion: &Assertion, keys: &[Expr]) -> Result<DataFrame> {

@@ -10,8 +10,8 @@ use crate::check::Typed;
 use crate::diagnostic::{Diagnostics, Site, SourceId};
 use crate::graph::Graph;
 use crate::ir::{
-    Assertion, Column, Contract, ContractColumn, DataType, Delimited, Ingest, Input, Node, OnViolation, Operation,
-    Ordering as Key, Reader, Relation, Sql, Test, Write, WriteMode,
+    Assertion, Column, Contract, ContractColumn, DataType, Delimited, Dimension, Ingest, Input, Node, OnViolation,
+    Operation, Ordering as Key, Reader, Relation, Sql, Test, Write, WriteMode,
 };
 use crate::name::TableName;
 use crate::plan;
@@ -102,11 +102,15 @@ fn row_test(violated: &str, on_violation: OnViolation) -> Assertion {
         kind: "expression",
         label: violated.to_owned(),
         columns: Vec::new(),
+        arguments: serde_json::Value::Null,
+        dimension: Dimension::Consistency,
         test: Test::Row { considered: None, violated: sql(violated) },
         on_violation,
+        severity: None,
         mostly: 1.0,
         filter: None,
         description: None,
+        owner: None,
         site: site(),
     }
 }
@@ -460,11 +464,12 @@ fn whole_table_assertions_and_views() {
         query("SELECT b.order_id, p.amount FROM bronze.sales b LEFT JOIN silver.paid p ON p.order_id = b.order_id"),
         &[("order_id", "string"), ("amount", "decimal(18,2)")],
     );
+    let aggregate = |value, holds| Test::Aggregate { by: Vec::new(), value: sql(value), holds: sql(holds) };
     let whole = |test, on_violation| Assertion { test, ..row_test("whole", on_violation) };
     copy.assertions = vec![
         whole(Test::Unique { columns: vec!["order_id".to_owned()] }, OnViolation::Warn),
-        whole(Test::Aggregate { value: sql("COUNT(*)"), min: Some(1.0), max: Some(5.0) }, OnViolation::Fail),
-        whole(Test::Aggregate { value: sql("SUM(amount)"), min: None, max: Some(1.0) }, OnViolation::Warn),
+        whole(aggregate("COUNT(*)", "observed BETWEEN 1 AND 5"), OnViolation::Fail),
+        whole(aggregate("SUM(amount)", "observed <= 1"), OnViolation::Warn),
     ];
     nodes.push((copy, &[0, 3]));
     let latest = Operation::Latest { keys: vec!["order_id".to_owned()], order: Vec::new(), site: site() };
@@ -478,9 +483,12 @@ fn whole_table_assertions_and_views() {
     assert!(report.is_success(), "{:#?}", failures(&report));
     let of_copy = &report.nodes.iter().find(|node| node.node == NodeId(4)).expect("reported").assertions;
     let found: Vec<_> =
-        of_copy.iter().map(|one| (one.n_considered, one.n_violating, one.observed, one.success)).collect();
+        of_copy.iter().map(|one| (one.n_considered, one.n_violating, one.observed.clone(), one.success)).collect();
     assert_eq!(ask(folder.path(), "SELECT n FROM gold.twice"), "3", "a view may be read twice");
-    assert_eq!(found, [(4, 1, None, false), (5, 0, Some(5.0), true), (5, 0, Some(23.0), false)]);
+    assert_eq!(
+        found,
+        [(4, 1, None, false), (5, 0, Some(serde_json::json!(5.0)), true), (5, 0, Some(serde_json::json!(23.0)), false)]
+    );
     assert_eq!(go(&checked, folder.path()), RunReport::default());
 }
 
