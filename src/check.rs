@@ -20,6 +20,7 @@ mod dataset;
 mod memo;
 mod node;
 mod operations;
+pub mod privacy;
 mod report;
 mod row;
 #[cfg(test)]

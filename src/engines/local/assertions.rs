@@ -4,6 +4,7 @@
 //! reasons; at the end an [`Outcome`] per assertion. A dropped or quarantined row still counts as a violation. It decides
 //! nothing about publishing: `node` does, from [`Outcome::blocks`].
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use deltalake::datafusion::execution::SessionState;
 use deltalake::datafusion::physical_expr::PhysicalExpr;
 use serde_json::Value;
 
-use crate::engines::local::quarantine::Quarantine;
+use crate::engines::local::quarantine::{self, Quarantine};
 use crate::ir::{Assertion, Dimension, OnViolation, Severity, Sql, Test};
 use crate::sql::expression;
 
@@ -91,6 +92,27 @@ pub(super) fn outcome(assertion: &Assertion, counts: Counts, examples: Vec<Strin
     };
     outcome.success = n_violating == 0 || outcome.share() >= assertion.mostly;
     outcome
+}
+
+/// What stands for a value that is not shown.
+const HIDDEN: &str = "(hidden)";
+
+/// Hides values of private columns, whose names are in lower case.
+pub(super) fn hide(outcome: &mut Outcome, private: &BTreeSet<String>) {
+    let is_private = |column: &String| private.contains(&column.to_lowercase());
+    if outcome.columns.iter().any(is_private) {
+        match &outcome.observed {
+            Some(Value::String(_) | Value::Array(_) | Value::Object(_)) => outcome.observed = Some(HIDDEN.into()),
+            Some(Value::Null | Value::Bool(_) | Value::Number(_)) | None => {}
+        }
+    }
+    for example in &mut outcome.examples {
+        let Ok(Value::Object(mut row)) = serde_json::from_str(example) else { continue };
+        for (_, value) in row.iter_mut().filter(|(column, value)| is_private(column) && !value.is_null()) {
+            *value = HIDDEN.into();
+        }
+        *example = Value::Object(row).to_string();
+    }
 }
 
 /// The row tests of a node, compiled.
@@ -251,6 +273,9 @@ fn rows_where(expr: &Arc<dyn PhysicalExpr>, wanted: bool, batch: &RecordBatch) -
 pub(super) fn example(batch: &RecordBatch, row: usize) -> Result<String> {
     let mut object = serde_json::Map::new();
     for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
+        if quarantine::is_original(field.name()) {
+            continue;
+        }
         let value = if column.is_valid(row) { Some(array_value_to_string(column, row)?) } else { None };
         object.insert(field.name().clone(), value.into());
     }

@@ -21,6 +21,7 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::check::privacy::private_columns;
 use crate::diagnostic::{Diagnostic, code};
 use crate::engines::local::assertions::{self, Outcome as AssertionOutcome, RowTests};
 use crate::engines::local::contract::{self, Casts};
@@ -188,12 +189,14 @@ impl Work<'_> {
         let state = self.context.state();
         let plan = clustered(self.node, rows.frame.create_physical_plan().await?);
         let quarantine = self.quarantine.clone();
+        let stored: Vec<usize> = (0..rows.schema.columns.len()).collect();
         let tests = Arc::new(assertions::compile(&state, &self.node.assertions, &plan.schema(), quarantine)?);
         let mut tasks = JoinSet::new();
         let (sent, mut advanced) = tokio::sync::mpsc::unbounded_channel();
         for partition in 0..plan.output_partitioning().partition_count() {
             let mut batches = plan.execute(partition, self.context.task_ctx())?;
             let (tests, stage, sent) = (Arc::clone(&tests), Arc::clone(stage), sent.clone());
+            let stored = stored.clone();
             let cancelled = Arc::clone(&self.run.settings.cancelled);
             tasks.spawn(async move {
                 let mut writer = Writer::new(&stage);
@@ -206,7 +209,7 @@ impl Work<'_> {
                     let n_rows = batch.num_rows() as u64;
                     let kept = tests.check(batch)?;
                     n_left_out += n_rows - kept.num_rows() as u64;
-                    writer.write(&kept)?;
+                    writer.write(&kept.project(&stored)?)?;
                     // Nobody listens once the node has failed.
                     let _ = sent.send(n_rows);
                 }
@@ -257,7 +260,11 @@ impl Work<'_> {
             }
         }
         let ragged = self.ragged_outcome(written)?;
-        Ok(ragged.into_iter().chain(self.cast_outcome()).chain(outcomes.into_values()).collect())
+        let mut outcomes: Vec<_> =
+            ragged.into_iter().chain(self.cast_outcome()).chain(outcomes.into_values()).collect();
+        let private = private_columns(self.run.checked, self.action.node);
+        outcomes.iter_mut().for_each(|outcome| assertions::hide(outcome, &private));
+        Ok(outcomes)
     }
 
     /// Whether a uniqueness is known without looking: some set of columns that is unique lies within it.
@@ -540,7 +547,8 @@ fn quarantine_of(run: &Run<'_>, id: NodeId, node: &Node) -> Option<Quarantine> {
             .and_then(|input| run.checked.typed(input).schema.as_ref().map(names))
             .unwrap_or_default(),
         Body::Ingest(_) if by_shape => ["_source_file", "_source_line", "_row"].map(str::to_owned).to_vec(),
-        Body::Ingest(_) | Body::Relation(Relation { input: Input::Query(_), .. }) => Vec::new(),
+        Body::Ingest(_) => ["_source_file", "_source_line"].map(str::to_owned).to_vec(),
+        Body::Relation(Relation { input: Input::Query(_), .. }) => Vec::new(),
     };
     let folder =
         run.settings.warehouse.folder(&TableName::new(&node.name.layer, &format!("{}_quarantine", node.name.name)));

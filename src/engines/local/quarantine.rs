@@ -1,7 +1,8 @@
 //! Rows that are left out of a table and kept beside it, in `<table>_quarantine`, with the reasons.
 //!
-//! In: violating rows and why. Out: staged files whose columns are the rows' values as text, `_reasons`, `_run_id` and
-//! `_quarantined_at`. Nothing is written, and no table made, when no row comes.
+//! In: violating rows and why. Out: staged files whose columns are the rows' values as they came, before any cast or step, as
+//! text; `_reasons`, `_run_id` and `_quarantined_at`. A row that a cast sets aside carries all its casts' reasons and is not
+//! tested further; another one carries those of all expectations that set it aside. Nothing is written, and no table made, when no row comes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,18 @@ use deltalake::datafusion::common::Result;
 use crate::engines::local::stage::{Stage, StagedFile, Writer};
 use crate::ir::{Column, DataType, Schema};
 use crate::sql::types;
+
+const ORIGINAL: &str = "_medc_original_";
+
+/// The name under which a plan carries a column's value from before it was changed.
+pub(super) fn original(column: &str) -> String {
+    format!("{ORIGINAL}{column}")
+}
+
+/// Whether a column is only carried for the quarantine.
+pub(super) fn is_original(column: &str) -> bool {
+    column.starts_with(ORIGINAL)
+}
 
 /// Takes the rows of one run of one table.
 pub(super) struct Quarantine {
@@ -72,7 +85,7 @@ impl Quarantine {
     pub(super) fn add(&self, rows: &RecordBatch, reasons: Vec<Vec<String>>) -> Result<()> {
         let mut columns: Vec<ArrayRef> = Vec::with_capacity(self.columns.len() + 3);
         for name in &self.columns {
-            columns.push(match rows.column_by_name(name) {
+            columns.push(match rows.column_by_name(&original(name)).or_else(|| rows.column_by_name(name)) {
                 Some(column) => text(column)?,
                 None => new_null_array(&ArrowType::Utf8, rows.num_rows()),
             });

@@ -21,8 +21,8 @@ use crate::engines::local::failure::Carried;
 use crate::engines::local::ingest::Rejected;
 use crate::engines::local::operator::Planned;
 use crate::engines::local::sieve::{self, First};
-use crate::engines::local::{RunSettings, source, table};
-use crate::ir::{Body, Input, Node, NodeId, OnViolation, Operation, Relation, Schema, WriteMode};
+use crate::engines::local::{RunSettings, quarantine, source, table};
+use crate::ir::{Body, Ingest, Input, MetadataColumn, Node, NodeId, Operation, Relation, Schema, WriteMode};
 use crate::name::{TableName, same};
 use crate::sql::{expression, parse, session, types};
 use crate::state::SourceFile;
@@ -40,6 +40,7 @@ pub(super) struct Building<'a> {
 
 /// A node's rows.
 pub(super) struct Rows {
+    /// The columns of `schema`; behind them, where rows may be set aside, what the quarantine shows of them besides.
     pub(super) frame: DataFrame,
     /// As stored: the table's spelling, the promised nullability.
     pub(super) schema: Schema,
@@ -58,6 +59,11 @@ impl Recording {
     fn casting(&self) -> Casting {
         self.casts.clone().map_or(Casting::InView, Casting::Recorded)
     }
+
+    /// Whether rows may be set aside, which are then shown as they came.
+    fn quarantines(&self) -> bool {
+        self.casts.as_ref().is_some_and(|casts| casts.quarantine.is_some())
+    }
 }
 
 impl Building<'_> {
@@ -66,11 +72,16 @@ impl Building<'_> {
         let node = self.checked.graph.node(id);
         let frame = match &node.body {
             Body::Ingest(ingest) => {
+                let traced = recording.quarantines().then(|| traced(ingest));
+                let ingest = traced.as_ref().unwrap_or(ingest);
                 let provider =
                     source::scan(ingest, node, self.settings, self.context, &recording.files, &recording.rejected)
                         .await?;
                 let provider = table::lower_case(self.context, provider)?;
-                let frame = self.context.read_table(provider)?;
+                let mut frame = self.context.read_table(provider)?;
+                if recording.quarantines() {
+                    frame = with_originals(frame, node, &[])?;
+                }
                 self.cast(node, frame, recording.casting(), |_| true).await?
             }
             Body::Relation(relation) => {
@@ -80,7 +91,7 @@ impl Building<'_> {
                 self.relation(node, relation, recording).await?
             }
         };
-        finish(node, self.checked.typed(id).schema.as_ref(), frame)
+        finish(node, self.checked.typed(id).schema.as_ref(), frame, recording.quarantines())
     }
 
     /// Registers an input under its name; a view by its plan.
@@ -168,10 +179,7 @@ impl Building<'_> {
             Input::Table { name, .. } => {
                 let reference = TableReference::partial(name.layer.as_str(), name.name.as_str());
                 let frame = self.context.table(reference).await?;
-                let quarantines =
-                    node.contract.as_ref().is_some_and(|contract| contract.on_cast_failure == OnViolation::Quarantine);
-                // The quarantine shows rows as they came.
-                let keeps_all = quarantines && matches!(casting, Casting::Recorded(_));
+                let keeps_all = matches!(&casting, Casting::Recorded(casts) if casts.quarantine.is_some());
                 let wanted = |column: &str| match only {
                     Some(only) => only.iter().any(|name| name == column),
                     None => keeps_all || needed(node, relation, column),
@@ -183,7 +191,10 @@ impl Building<'_> {
                     .filter(|column| wanted(&column.name))
                     .map(Expr::Column)
                     .collect();
-                let frame = frame.select(kept)?;
+                let mut frame = frame.select(kept)?;
+                if keeps_all && only.is_none() {
+                    frame = with_originals(frame, node, &relation.operations)?;
+                }
                 self.cast(node, frame, casting, |_| true).await
             }
         }
@@ -300,7 +311,7 @@ impl Building<'_> {
 
 /// The columns that `check` promises in order, cast to their types: the contract's, and an ingest's metadata columns behind
 /// them. What could not be known before is stored as computed.
-fn finish(node: &Node, promised: Option<&Schema>, frame: DataFrame) -> Result<Rows> {
+fn finish(node: &Node, promised: Option<&Schema>, frame: DataFrame, keeps_all: bool) -> Result<Rows> {
     let frame = lower(frame)?;
     let schema = match (promised, &node.contract) {
         (Some(promised), _) => promised.clone(),
@@ -312,6 +323,10 @@ fn finish(node: &Node, promised: Option<&Schema>, frame: DataFrame) -> Result<Ro
         let name = column.name.to_lowercase();
         let expr = ident(&name);
         columns.push(expression::cast_to(expr, &column.data_type, frame.schema())?.alias(name));
+    }
+    if keeps_all {
+        let others = frame.schema().columns().into_iter().filter(|column| schema.column(&column.name).is_none());
+        columns.extend(others.map(Expr::Column));
     }
     Ok(Rows { frame: frame.select(columns)?, schema })
 }
@@ -337,6 +352,44 @@ fn position(frame: &DataFrame, name: &str) -> Result<usize> {
         .iter()
         .position(|field| same(field.name(), name))
         .ok_or_else(|| DataFusionError::Plan(format!("there is no column `{name}` to deduplicate by")))
+}
+
+/// An ingest that says of every row where it stood.
+fn traced(ingest: &Ingest) -> Ingest {
+    let mut traced = ingest.clone();
+    for column in [MetadataColumn::SourceFile, MetadataColumn::SourceLine] {
+        if !traced.metadata_columns.contains(&column) {
+            traced.metadata_columns.push(column);
+        }
+    }
+    traced
+}
+
+/// The frame with a second copy of every column that a cast or a step changes, for the quarantine.
+fn with_originals(frame: DataFrame, node: &Node, operations: &[Operation]) -> Result<DataFrame> {
+    let is_changed = |name: &str, data_type: &DataType| {
+        let contract = node.contract.iter().flat_map(|contract| &contract.columns);
+        let is_cast = contract
+            .filter(|promised| same(&promised.column.name, name))
+            .any(|promised| types::to_arrow(&promised.column.data_type) != *data_type);
+        is_cast
+            || operations.iter().any(|operation| match operation {
+                Operation::Extend(computed) => computed.iter().any(|one| same(&one.name, name)),
+                Operation::Rename(renamed) => renamed.iter().any(|one| same(&one.from, name)),
+                Operation::Filter(_) | Operation::Latest { .. } => false,
+            })
+    };
+    let fields = frame.schema().fields().iter();
+    let changed: Vec<Expr> = fields
+        .filter(|field| is_changed(field.name(), field.data_type()))
+        .map(|field| ident(field.name()).alias(quarantine::original(field.name())))
+        .collect();
+    if changed.is_empty() {
+        return Ok(frame);
+    }
+    let columns = frame.schema().columns().into_iter().map(Expr::Column);
+    let columns: Vec<Expr> = columns.chain(changed).collect();
+    frame.select(columns)
 }
 
 /// Whether anything behind the input may use a column of it: generous, since it looks at words only.
