@@ -15,6 +15,7 @@ use crate::source::memo::Memo;
 mod contract;
 mod dataset;
 mod edges;
+mod feature_table;
 mod layers;
 mod order;
 mod table;

@@ -80,6 +80,14 @@ pub struct Node {
     pub assertions: Vec<Assertion>,
     /// Set for the dataset of a model, `gold_ml.<model>_v<version>`.
     pub dataset: Option<Dataset>,
+    pub feature_table: Option<FeatureTable>,
+}
+
+/// That features of a model are looked up here by key, and by time where it has one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FeatureTable {
+    pub keys: Vec<String>,
+    pub timestamp: Option<String>,
 }
 
 /// Where a table's rows come from.

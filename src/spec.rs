@@ -182,6 +182,19 @@ pub struct Table {
     /// What must be true of its rows, besides its contract.
     #[serde(default)]
     pub expect: Vec<Expectation>,
+    /// That models look features up here. Its keys are then never NULL, and unique together with the timestamp.
+    pub feature_table: Option<FeatureTable>,
+}
+
+/// A table of features.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureTable {
+    /// The columns by which features are looked up. Example: `[customer_id]`.
+    pub keys: Vec<String>,
+    /// The column that says since when a row's features were known, a timestamp or a date. Without it there is one row per
+    /// key.
+    pub timestamp: Option<String>,
 }
 
 /// How a table is stored.

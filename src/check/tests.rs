@@ -56,6 +56,7 @@ fn node(name: &str, body: Body, columns: Option<&str>) -> Node {
         write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
         assertions: Vec::new(),
         dataset: None,
+        feature_table: None,
     }
 }
 

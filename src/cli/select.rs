@@ -178,6 +178,7 @@ mod tests {
                 write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
                 assertions: Vec::new(),
                 dataset: None,
+                feature_table: None,
             };
             (node.name.clone(), node)
         };

@@ -60,7 +60,7 @@ fn lower(name: &str, entity: &Entity<spec::Contract>, diagnostics: &mut Diagnost
         .map(|(column_name, _)| column_name.as_str())
         .collect();
     if let Some(first) = keys.first() {
-        assertions.push(primary_key(&keys, columns_site.member(first).member("primary_key")));
+        assertions.push(unique(&keys, columns_site.member(first).member("primary_key")));
     }
     table_assertions(
         &spec.expect,
@@ -242,7 +242,7 @@ fn push_new(assertion: Assertion, assertions: &mut Vec<Assertion>, diagnostics: 
     assertions.push(assertion);
 }
 
-fn not_null(column: &str, site: Site) -> Assertion {
+pub(super) fn not_null(column: &str, site: Site) -> Assertion {
     Assertion {
         kind: "not_null",
         label: format!("{column} is not null"),
@@ -263,7 +263,7 @@ fn not_null(column: &str, site: Site) -> Assertion {
     }
 }
 
-fn primary_key(keys: &[&str], site: Site) -> Assertion {
+pub(super) fn unique(keys: &[&str], site: Site) -> Assertion {
     Assertion {
         kind: "unique",
         label: format!("{} is unique", keys.join(", ")),

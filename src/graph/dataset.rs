@@ -87,6 +87,7 @@ fn lower(
         contract: None,
         write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
         assertions: Vec::new(),
+        feature_table: None,
         dataset: Some(Dataset {
             model: spec.model_name.clone(),
             version: spec.version,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::contract::{self, Lowered};
+use super::feature_table;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Reported, code};
 use crate::ir::{Body, Ingest, Input, Node, OnViolation, Relation, Write, WriteMode};
 use crate::name::{self, TableName};
@@ -44,6 +45,10 @@ pub(super) fn lower(
         &mut assertions,
         diagnostics,
     );
+    let feature_table = spec
+        .feature_table
+        .as_ref()
+        .and_then(|declared| feature_table::lower(declared, columns, origin, &mut assertions, diagnostics));
     if write.mode == WriteMode::View {
         refuse_rows_of_view(table_name, &assertions, lowered_contract, diagnostics);
     }
@@ -58,6 +63,7 @@ pub(super) fn lower(
         write,
         assertions,
         dataset: None,
+        feature_table,
     })
 }
 

@@ -35,6 +35,7 @@ fn node(table: &str, mode: WriteMode, body: Body) -> Node {
         write: Write { mode, cluster_by: Vec::new(), partition_by: Vec::new() },
         assertions: Vec::new(),
         dataset: None,
+        feature_table: None,
     }
 }
 

@@ -69,6 +69,7 @@ fn node(table: &str, body: Body, columns: &[(&str, &str)]) -> Node {
         write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
         assertions: Vec::new(),
         dataset: None,
+        feature_table: None,
     }
 }
 
