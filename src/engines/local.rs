@@ -27,6 +27,7 @@ mod cast;
 mod contract;
 mod failure;
 pub mod ingest;
+mod judge;
 mod ledger;
 mod lock;
 mod memory;

@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deltalake::DeltaTable;
-use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use deltalake::arrow::compute::SortOptions;
 use deltalake::datafusion::common::{DataFusionError, Result as DataFusionResult};
 use deltalake::datafusion::physical_expr::expressions::Column;
@@ -21,17 +20,17 @@ use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::check::privacy::private_columns;
 use crate::diagnostic::{Diagnostic, code};
-use crate::engines::local::assertions::{self, Outcome as AssertionOutcome, RowTests};
-use crate::engines::local::contract::{self, Casts};
+use crate::engines::local::assertions::{self, RowTests};
+use crate::engines::local::contract::Casts;
 use crate::engines::local::ingest::Rejected;
+use crate::engines::local::judge::{ragged_rule, violated};
 use crate::engines::local::quarantine::{self, Quarantine};
 use crate::engines::local::relation::{Building, Recording, Rows};
 use crate::engines::local::stage::{self, Stage, StagedFile, Writer};
 use crate::engines::local::table::{self, Publication, Publishing};
-use crate::engines::local::{NodeReport, Outcome, Run, failure, merge, staged};
-use crate::ir::{Body, Dimension, Ingest, Input, Node, NodeId, OnViolation, Reader, Relation, WriteMode};
+use crate::engines::local::{NodeReport, Outcome, Run, failure, merge};
+use crate::ir::{Body, Input, Node, NodeId, OnViolation, Relation, WriteMode};
 use crate::name::TableName;
 use crate::plan::{Action, Change, dataset_definition, source_stamp};
 use crate::sql::{session, types};
@@ -62,14 +61,14 @@ const CANCEL_POLL: Duration = Duration::from_millis(100);
 type Attempt<T> = Result<T, Vec<Diagnostic>>;
 
 /// What a node's run holds besides its plan.
-struct Work<'a> {
-    run: &'a Run<'a>,
-    action: &'a Action,
-    node: &'a Node,
-    context: SessionContext,
-    quarantine: Option<Arc<Quarantine>>,
-    casts: Arc<Casts>,
-    rejected: Arc<Rejected>,
+pub(super) struct Work<'a> {
+    pub(super) run: &'a Run<'a>,
+    pub(super) action: &'a Action,
+    pub(super) node: &'a Node,
+    pub(super) context: SessionContext,
+    pub(super) quarantine: Option<Arc<Quarantine>>,
+    pub(super) casts: Arc<Casts>,
+    pub(super) rejected: Arc<Rejected>,
     files: Vec<SourceFile>,
 }
 
@@ -244,123 +243,6 @@ impl Work<'_> {
         Ok(written)
     }
 
-    /// The outcome of every assertion in the order of declaration, the contract's casts first.
-    async fn outcomes(&self, written: &Written, stage: &Stage) -> DataFusionResult<Vec<AssertionOutcome>> {
-        let mut outcomes: BTreeMap<usize, AssertionOutcome> =
-            written.tests.outcomes(&self.node.assertions).into_iter().collect();
-        let over_files = self.node.assertions.iter().enumerate().filter(|(place, _)| !outcomes.contains_key(place));
-        let over_files: Vec<_> = over_files.collect();
-        if !over_files.is_empty() {
-            let bound = self.run.settings.memory_bytes / 4;
-            let staged = staged::register(&self.context, stage, &written.files, bound)?;
-            for (place, assertion) in over_files {
-                if let Some(outcome) = staged.check(assertion, self.is_proven(assertion)).await? {
-                    outcomes.insert(place, outcome);
-                }
-            }
-        }
-        let ragged = self.ragged_outcome(written)?;
-        let mut outcomes: Vec<_> =
-            ragged.into_iter().chain(self.cast_outcome()).chain(outcomes.into_values()).collect();
-        let private = private_columns(self.run.checked, self.action.node);
-        outcomes.iter_mut().for_each(|outcome| assertions::hide(outcome, &private));
-        Ok(outcomes)
-    }
-
-    /// Whether a uniqueness is known without looking: some set of columns that is unique lies within it.
-    fn is_proven(&self, assertion: &crate::ir::Assertion) -> bool {
-        let crate::ir::Test::Unique { columns } = &assertion.test else { return false };
-        let lower: Vec<String> = columns.iter().map(|column| column.to_lowercase()).collect();
-        let unique = &self.run.checked.typed(self.action.node).unique;
-        unique.iter().any(|set| !set.is_empty() && set.iter().all(|column| lower.contains(&column.to_lowercase())))
-    }
-
-    fn cast_outcome(&self) -> Option<AssertionOutcome> {
-        let contract = self.node.contract.as_ref()?;
-        let found = self.casts.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if found.n_rows == 0 {
-            return None;
-        }
-        let columns = found
-            .columns
-            .iter()
-            .map(|(name, (data_type, n))| format!("{name} to {} ({n})", contract::type_name(data_type)));
-        let columns: Vec<String> = columns.collect();
-        Some(AssertionOutcome {
-            kind: "cast".to_owned(),
-            label: if columns.is_empty() {
-                "values cast".to_owned()
-            } else {
-                format!("values cast: {}", columns.join(", "))
-            },
-            columns: found.columns.keys().cloned().collect(),
-            dimension: Dimension::Validity,
-            on_violation: contract.on_cast_failure,
-            severity: None,
-            mostly: 1.0,
-            n_rows: found.n_rows,
-            n_considered: found.n_rows,
-            n_violating: found.n_violating,
-            observed: None,
-            success: found.n_violating == 0,
-            examples: found.examples.clone(),
-            duration: Duration::ZERO,
-        })
-    }
-
-    /// What became of rows with too many or too few fields; they are quarantined here, since the reader sets them aside.
-    fn ragged_outcome(&self, written: &Written) -> DataFusionResult<Option<AssertionOutcome>> {
-        let Some(on_ragged_row) = ragged_rule(self.node) else { return Ok(None) };
-        let n_rows = self.rejected.n_rows();
-        if n_rows == 0 {
-            return Ok(None);
-        }
-        let rows = self.rejected.rows();
-        if let Some(quarantine) = &self.quarantine
-            && on_ragged_row == OnViolation::Quarantine
-        {
-            let column = |values: Vec<String>| Arc::new(StringArray::from(values)) as ArrayRef;
-            let batch = RecordBatch::try_from_iter([
-                ("_source_file", column(rows.iter().map(|row| row.file.clone()).collect())),
-                ("_source_line", column(rows.iter().map(|row| row.line.to_string()).collect())),
-                ("_row", column(rows.iter().map(|row| row.text.clone()).collect())),
-            ])?;
-            let reasons = rows.iter().map(|row| vec![format!("{} fields instead of {}", row.n_fields, row.n_expected)]);
-            quarantine.add(&batch, reasons.collect())?;
-        }
-        let examples = rows
-            .iter()
-            .take(assertions::N_EXAMPLES)
-            .map(|row| json!({"_source_file": row.file, "_source_line": row.line, "_row": row.text}).to_string());
-        let n_read: u64 = written.files.iter().map(|file| file.n_rows).sum::<u64>() + written.n_left_out;
-        Ok(Some(AssertionOutcome {
-            kind: "ragged_row".to_owned(),
-            label: "rows have as many fields as the header".to_owned(),
-            columns: Vec::new(),
-            dimension: Dimension::Validity,
-            on_violation: on_ragged_row,
-            severity: None,
-            mostly: 1.0,
-            n_rows: n_read + n_rows,
-            n_considered: n_read + n_rows,
-            n_violating: n_rows,
-            observed: None,
-            success: false,
-            examples: examples.collect(),
-            duration: Duration::ZERO,
-        }))
-    }
-
-    fn dropped_casts(&self) -> u64 {
-        let on_failure = self.node.contract.as_ref().map(|contract| contract.on_cast_failure);
-        match on_failure {
-            Some(OnViolation::Drop | OnViolation::Quarantine) => {
-                self.casts.found.lock().unwrap_or_else(std::sync::PoisonError::into_inner).n_violating
-            }
-            Some(OnViolation::Fail | OnViolation::Warn) | None => 0,
-        }
-    }
-
     async fn publication(
         &self,
         existing: Option<&DeltaTable>,
@@ -493,10 +375,10 @@ impl Work<'_> {
 }
 
 /// What was staged.
-struct Written {
-    files: Vec<StagedFile>,
-    n_left_out: u64,
-    tests: Arc<RowTests>,
+pub(super) struct Written {
+    pub(super) files: Vec<StagedFile>,
+    pub(super) n_left_out: u64,
+    pub(super) tests: Arc<RowTests>,
 }
 
 /// Each stream sorted by the columns that the table is clustered by. The files then overlap, but each is in order, and no
@@ -553,41 +435,6 @@ fn quarantine_of(run: &Run<'_>, id: NodeId, node: &Node) -> Option<Quarantine> {
     let folder =
         run.settings.warehouse.folder(&TableName::new(&node.name.layer, &format!("{}_quarantine", node.name.name)));
     Some(Quarantine::new(folder, &run.settings.run_id, run.settings.started_at, quarantine::union(own, input)))
-}
-
-fn ragged_rule(node: &Node) -> Option<OnViolation> {
-    match &node.body {
-        Body::Ingest(Ingest { reader: Reader::Delimited(delimited), .. }) => Some(delimited.on_ragged_row),
-        Body::Ingest(_) | Body::Relation(_) => None,
-    }
-}
-
-fn violated(node: &Node, outcome: &AssertionOutcome, code: crate::diagnostic::Code) -> Diagnostic {
-    let assertion = node.assertions.iter().find(|assertion| assertion.label == outcome.label);
-    let site = match (assertion, &node.contract) {
-        (Some(assertion), _) => assertion.site.clone(),
-        (None, Some(contract)) if outcome.kind == "cast" => contract.site.clone(),
-        (None, _) => node.site.clone().key(),
-    };
-    let blocks = outcome.on_violation == OnViolation::Fail;
-    let message = format!("`{}` does not hold in `{}`", outcome.label, node.name);
-    let diagnostic = if blocks { Diagnostic::error(code, message) } else { Diagnostic::warning(code, message) };
-    let found = match &outcome.observed {
-        Some(observed) => format!("its value is {observed}"),
-        None => format!("{} of {} rows break it", outcome.n_violating, outcome.n_considered),
-    };
-    let example = outcome.examples.first().map_or(String::new(), |example| format!(", e.g. {example}"));
-    let help = if blocks && outcome.kind == "cast" {
-        "correct the rows or the column's type; `on_cast_failure: quarantine` in the contract sets such rows aside"
-    } else if blocks {
-        "correct the rows or the expectation; `on_violation: quarantine` sets such rows aside"
-    } else {
-        "look at `quality.results` for the rows"
-    };
-    diagnostic
-        .at(site, if blocks { "the table keeps its old rows" } else { "" })
-        .note(format!("{found}{example}"))
-        .help(help)
 }
 
 fn interrupted(node: &Node) -> Diagnostic {
