@@ -20,13 +20,16 @@ mod layers;
 mod order;
 mod table;
 
-/// The project as a DAG. `order` is topological; `inputs[n]` are the nodes that `n` reads.
+/// The project as a DAG. `order` is topological; `inputs[n]` are the nodes that `n` reads, `compared[n]` those that its
+/// assertions look at besides.
 #[derive(Debug, Clone)]
 pub struct Graph {
     /// In the order of declaration; a `NodeId` is an index into it.
     pub nodes: IndexMap<TableName, Node>,
     /// Sorted, each once.
     pub inputs: Vec<Vec<NodeId>>,
+    /// Sorted, each once. They come before the node and it is skipped when one fails, but its rows are not made of theirs.
+    pub compared: Vec<Vec<NodeId>>,
     pub order: Vec<NodeId>,
     /// The layers in order, with what `check` needs to know of them.
     pub layers: Vec<Layer>,
@@ -78,12 +81,13 @@ pub fn build(resolved: &Resolved, memo: &mut Memo, diagnostics: &mut Diagnostics
     let reads = edges::find(&nodes, &resolved.tables, memo, diagnostics);
     layers::hold(&nodes, &reads, resolved, diagnostics);
     diagnostics.stop_on_error()?;
-    let inputs: Vec<Vec<NodeId>> = reads.iter().map(|of_node| edges::distinct(of_node)).collect();
+    let by = |by| reads.iter().map(|of_node| edges::distinct(of_node, by)).collect::<Vec<_>>();
+    let (inputs, compared) = (by(edges::By::Rows), by(edges::By::Assertion));
     let order = order::topological(&nodes, &reads, diagnostics)?;
     let layers = resolved
         .layers
         .iter()
         .map(|(name, layer)| Layer { name: name.clone(), aggregate: layer.spec.policy.aggregate })
         .collect();
-    Ok(Graph { nodes, inputs, order, layers })
+    Ok(Graph { nodes, inputs, compared, order, layers })
 }

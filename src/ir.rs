@@ -13,6 +13,7 @@ use crate::name::TableName;
 
 mod assertion;
 mod data_type;
+pub mod results;
 
 pub use assertion::{
     Assertion, ColumnsTest, Dimension, Distribution, Measure, OnViolation, Part, Reference, Severity, TableRef, Test,

@@ -116,6 +116,8 @@ pub fn plan(
         let inputs = stored_inputs(graph, id);
         if node.write.mode != WriteMode::View {
             report_missing_inputs(graph, state, node, &inputs, &planned, diagnostics);
+            let compared = stored(graph, graph.compared[id.index()].clone());
+            report_missing_compared(graph, state, node, &compared, &planned, diagnostics);
         }
         let table = state.tables.get(&node.name);
         let files = state.sources.get(&node.name).map_or(&[][..], Vec::as_slice);
@@ -152,9 +154,13 @@ pub fn plan(
 
 /// The stored tables that a node's rows come from: its inputs, with views replaced by what they read. Sorted by name.
 pub fn stored_inputs(graph: &Graph, id: NodeId) -> Vec<NodeId> {
+    stored(graph, graph.inputs[id.index()].clone())
+}
+
+/// The stored tables behind these.
+fn stored(graph: &Graph, mut open: Vec<NodeId>) -> Vec<NodeId> {
     let mut stored = BTreeSet::new();
     let mut seen = BTreeSet::new();
-    let mut open = graph.inputs[id.index()].clone();
     while let Some(input) = open.pop() {
         if !seen.insert(input) {
             continue;
@@ -321,6 +327,31 @@ fn report_missing_inputs(
                 )
                 .at(node.site.clone().key(), "")
                 .help(format!("select what it reads too: `--select +{}`", node.name)),
+            );
+        }
+    }
+}
+
+/// As [`report_missing_inputs`], for the tables that expectations look at.
+fn report_missing_compared(
+    graph: &Graph,
+    state: &State,
+    node: &Node,
+    compared: &[NodeId],
+    planned: &BTreeSet<NodeId>,
+    diagnostics: &mut Diagnostics,
+) {
+    for table in compared.iter().filter(|table| !planned.contains(table)) {
+        let name = &graph.node(*table).name;
+        if !state.tables.contains_key(name) {
+            let message = format!(
+                "an expectation of `{}` looks at `{name}`, which was not built yet and is not selected",
+                node.name
+            );
+            diagnostics.error(
+                Diagnostic::error(code::NOT_BUILT, message)
+                    .at(node.site.clone().key(), "")
+                    .help(format!("select it too: `--select {name} --select {}`", node.name)),
             );
         }
     }

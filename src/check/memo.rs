@@ -11,7 +11,7 @@ use indexmap::IndexSet;
 
 use crate::check::{ColumnLineage, ColumnSource, Transformation, Typed};
 use crate::graph::Graph;
-use crate::ir::{Body, Column, Contract, DataType, Input, NodeId, Operation, Part, Schema, Sql};
+use crate::ir::{Body, Column, Contract, DataType, Input, NodeId, OnViolation, Operation, Part, Schema, Sql};
 
 /// Remembered nodes, by key.
 #[derive(Debug, Clone, Default)]
@@ -108,6 +108,11 @@ pub(super) fn key(graph: &Graph, id: NodeId, digests: &[Key]) -> Key {
         hash.text(&graph.node(*input).name.to_string());
         hash.0.update(&digests[input.index()]);
     }
+    hash.number(graph.compared[id.index()].len());
+    for compared in &graph.compared[id.index()] {
+        hash.text(&graph.node(*compared).name.to_string());
+        hash.0.update(&digests[compared.index()]);
+    }
     match &node.body {
         Body::Ingest(ingest) => {
             hash.text("ingest");
@@ -133,6 +138,7 @@ pub(super) fn key(graph: &Graph, id: NodeId, digests: &[Key]) -> Key {
     }
     for assertion in &node.assertions {
         hash.text(assertion.kind);
+        hash.number(usize::from(assertion.on_violation == OnViolation::Fail));
         for column in &assertion.columns {
             hash.text(column);
         }

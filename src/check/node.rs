@@ -45,7 +45,7 @@ pub(super) fn check(
         return Err(forbidden_aggregate(node, diagnostics));
     }
     if let Some(schema) = &known.schema {
-        assertions::check(typer, node, schema, diagnostics)?;
+        assertions::check(&assertions::Scope { typer, graph, typed, node, schema }, diagnostics)?;
     }
     Ok(known)
 }

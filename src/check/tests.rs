@@ -108,7 +108,7 @@ fn graph(nodes: Vec<Node>) -> Graph {
     });
     let inputs = inputs.collect();
     let order = (0..u32::try_from(nodes.len()).expect("few")).map(NodeId).collect();
-    Graph { nodes, inputs, order, layers: Vec::new() }
+    Graph { compared: vec![Vec::new(); nodes.len()], nodes, inputs, order, layers: Vec::new() }
 }
 
 const RAW: &str = "order_id string, amount string, at string, n bigint, price double";
@@ -376,7 +376,7 @@ fn speed() {
     }
     let nodes: IndexMap<TableName, Node> = nodes.into_iter().map(|node| (node.name.clone(), node)).collect();
     let order: Vec<NodeId> = (0..u32::try_from(nodes.len()).expect("few")).map(NodeId).collect();
-    let graph = Graph { inputs: vec![Vec::new(); nodes.len()], nodes, order, layers: Vec::new() };
+    let graph = Graph { inputs: vec![Vec::new(); nodes.len()], compared: vec![Vec::new(); nodes.len()], nodes, order, layers: Vec::new() };
     let mut memo = Memo::default();
     let mut diagnostics = Diagnostics::new();
     for label in ["cold", "warm"] {

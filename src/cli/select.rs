@@ -190,6 +190,7 @@ mod tests {
             layers: Vec::new(),
             nodes,
             inputs: vec![vec![], vec![], vec![NodeId(0), NodeId(1)], vec![NodeId(2)]],
+            compared: vec![Vec::new(); 4],
             order: [0, 1, 2, 3].map(NodeId).to_vec(),
         }
     }

@@ -260,10 +260,11 @@ async fn run_all(run: &Run<'_>, plan: &Plan) -> Vec<NodeReport> {
     plan.actions.iter().filter_map(|action| done.remove(&action.node)).collect()
 }
 
-/// The nodes that a node reads, those behind views included.
+/// The nodes that a node reads or is compared with, those behind views included.
 fn upstream(checked: &Checked, node: NodeId) -> Vec<NodeId> {
     let mut found = Vec::new();
     let mut open = checked.graph.inputs[node.index()].clone();
+    open.extend(&checked.graph.compared[node.index()]);
     while let Some(next) = open.pop() {
         if found.contains(&next) {
             continue;

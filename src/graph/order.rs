@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 
-use super::edges::Read;
+use super::edges::{By, Read};
 use crate::diagnostic::{Diagnostic, Diagnostics, Reported, code};
 use crate::ir::{Node, NodeId};
 use crate::name::TableName;
@@ -92,7 +92,18 @@ fn report(component: &[usize], nodes: &IndexMap<TableName, Node>, reads: &[Vec<R
     };
     let mut found = Diagnostic::error(code::CYCLE, message);
     for (node, read) in &path {
-        found = found.at(read.site.clone(), format!("`{}` reads `{}`", name(*node), name(read.input.index())));
+        let (node, input) = (name(*node), name(read.input.index()));
+        let label = match read.by {
+            By::Rows => format!("`{node}` reads `{input}`"),
+            By::Assertion => format!("an expectation of `{node}` looks at `{input}`"),
+        };
+        found = found.at(read.site.clone(), label);
+    }
+    if path.iter().any(|(_, read)| read.by == By::Assertion) {
+        found =
+            found.note("an expectation is checked before its table is written, so the tables it looks at come first");
+        diagnostics.error(found.help("put the expectation on the table that comes last"));
+        return;
     }
     diagnostics.error(found.help("let one of them read what it needs from a table outside the circle"));
 }

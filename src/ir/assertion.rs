@@ -7,8 +7,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::Site;
-use crate::ir::{DataType, Sql};
-use crate::name::TableName;
+use crate::ir::{DataType, Schema, Sql};
+use crate::name::{self, TableName};
 
 /// One sentence of a contract that can be true or false of the rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -120,6 +120,41 @@ pub enum ColumnsTest {
     Count { min: Option<u64>, max: Option<u64> },
     /// The column has one of these types.
     Type { column: String, any_of: Vec<DataType> },
+}
+
+impl ColumnsTest {
+    /// Whether it is true of a table with these columns.
+    pub fn holds(&self, schema: &Schema) -> bool {
+        let has = |name: &String| schema.column(name).is_some();
+        match self {
+            ColumnsTest::InOrder(names) => {
+                names.len() == schema.columns.len()
+                    && names.iter().zip(schema.names()).all(|(name, column)| name::same(name, column))
+            }
+            ColumnsTest::Among { names, exact } => {
+                let listed = |column: &str| names.iter().any(|name| name::same(name, column));
+                names.iter().all(has) && (!exact || schema.names().all(listed))
+            }
+            ColumnsTest::Count { min, max } => {
+                let n_columns = schema.columns.len() as u64;
+                min.is_none_or(|min| n_columns >= min) && max.is_none_or(|max| n_columns <= max)
+            }
+            ColumnsTest::Type { column, any_of } => {
+                schema.column(column).is_some_and(|column| any_of.contains(&column.data_type))
+            }
+        }
+    }
+
+    /// What it looks at: the columns' names, their number, or the column's type (NULL if there is no such column).
+    pub fn observed(&self, schema: &Schema) -> serde_json::Value {
+        match self {
+            ColumnsTest::InOrder(_) | ColumnsTest::Among { .. } => schema.names().collect(),
+            ColumnsTest::Count { .. } => schema.columns.len().into(),
+            ColumnsTest::Type { column, .. } => {
+                schema.column(column).map(|column| column.data_type.to_string()).into()
+            }
+        }
+    }
 }
 
 /// A column's distribution held against a reference's. NULLs, and NaN in numbers, are not considered.

@@ -64,7 +64,7 @@ fn project(nodes: Vec<(Node, &[u32])>) -> Checked {
     let nodes: IndexMap<_, _> = nodes.into_iter().map(|(node, _)| (node.name.clone(), node)).collect();
     let typed = vec![crate::check::Typed::default(); nodes.len()];
     Checked {
-        graph: Graph { nodes, inputs, order, layers: Vec::new() },
+        graph: Graph { compared: vec![Vec::new(); nodes.len()], nodes, inputs, order, layers: Vec::new() },
         typed: typed.into_iter().map(std::sync::Arc::new).collect(),
     }
 }

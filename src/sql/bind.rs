@@ -135,11 +135,21 @@ pub enum Aggregates {
 /// Gives the schema of a table; `None` for one that does not exist.
 pub type Tables<'a> = dyn Fn(&TableName) -> Option<&'a Schema> + 'a;
 
-/// Types a query.
+/// Types a query whose columns are stored: each has a name of its own and a type that a table can have.
 ///
 /// # Errors
 /// Each independent error that was found; at least one.
 pub fn type_query(typer: &Typer, query: &Query, tables: &Tables<'_>) -> Result<TypedQuery, Vec<SqlError>> {
+    let typed = type_rows(typer, query, tables)?;
+    let errors = output_errors(query, &typed.columns);
+    if errors.is_empty() { Ok(typed) } else { Err(errors) }
+}
+
+/// Types a query whose rows are only looked at.
+///
+/// # Errors
+/// Each independent error that was found; at least one.
+pub fn type_rows(typer: &Typer, query: &Query, tables: &Tables<'_>) -> Result<TypedQuery, Vec<SqlError>> {
     let mentions = relations(query);
     let mut errors = portability::refuse_query(query);
     errors.extend(mentions.iter().filter_map(|mention| unknown_table(mention, tables)));
@@ -159,10 +169,6 @@ pub fn type_query(typer: &Typer, query: &Query, tables: &Tables<'_>) -> Result<T
         Err(error) => return Err(locate::query_errors(&context, query, &error)),
     };
     let columns = output_columns(query, &plan, &lineage, tables);
-    errors.extend(output_errors(query, &columns));
-    if !errors.is_empty() {
-        return Err(errors);
-    }
     let unique = lineage
         .unique
         .iter()

@@ -118,10 +118,11 @@ fn row_test(violated: &str, on_violation: OnViolation) -> Assertion {
 
 /// A project of nodes, each reading those named beside it.
 fn checked(nodes: Vec<(Node, &[u32])>) -> Checked {
-    let mut graph = Graph { nodes: IndexMap::new(), inputs: Vec::new(), order: Vec::new(), layers: Vec::new() };
+    let mut graph = Graph { nodes: IndexMap::new(), inputs: Vec::new(), compared: Vec::new(), order: Vec::new(), layers: Vec::new() };
     let mut typed = Vec::new();
     for (node, inputs) in nodes {
         graph.order.push(NodeId(u32::try_from(graph.nodes.len()).expect("few")));
+        graph.compared.push(Vec::new());
         graph.inputs.push(inputs.iter().map(|input| NodeId(*input)).collect());
         typed.push(Typed { schema: node.contract.as_deref().map(Contract::schema), ..Typed::default() });
         graph.nodes.insert(node.name.clone(), node);
