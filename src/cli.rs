@@ -12,7 +12,10 @@ use clap::{CommandFactory, Parser};
 
 mod apply;
 mod arguments;
+mod baseline;
+mod contract;
 mod explain;
+mod export;
 mod init;
 mod lineage;
 mod memory;
@@ -129,6 +132,8 @@ fn run(command: &Command, session: &mut Session) -> Outcome {
         Command::Apply(options) => apply::run(options, session),
         Command::Show(options) => show::run(options, session),
         Command::Lineage(options) => lineage::run(options, session),
+        Command::Contract(options) => contract::run(options, session),
+        Command::Export(options) => export::run(options, session),
         Command::Explain(options) => explain::run(options, session),
         Command::Schema => {
             let schema = serde_json::to_string_pretty(&crate::schema::json_schema(crate::schema::Form::Project))

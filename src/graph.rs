@@ -4,10 +4,13 @@
 //! topological order that is the same for the same project (ties by order of declaration). Kinds lower themselves
 //! here; no later stage knows a surface kind. It does not type SQL: it only finds what a query reads.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Diagnostics, Reported};
-use crate::ir::{Node, NodeId};
+use crate::ir::{Assertion, Contract, Node, NodeId};
 use crate::name::TableName;
 use crate::resolve::Resolved;
 use crate::source::memo::Memo;
@@ -90,4 +93,15 @@ pub fn build(resolved: &Resolved, memo: &mut Memo, diagnostics: &mut Diagnostics
         .map(|(name, layer)| Layer { name: name.clone(), aggregate: layer.spec.policy.aggregate })
         .collect();
     Ok(Graph { nodes, inputs, compared, order, layers })
+}
+
+/// Every contract that has no error, kept by a table or not, in core form with what it says of rows; by name.
+pub fn contracts(
+    resolved: &Resolved,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<String, (Arc<Contract>, Vec<Assertion>)> {
+    let lowered = contract::lower_all(&resolved.contracts, diagnostics).into_iter();
+    lowered
+        .filter_map(|(name, lowered)| lowered.map(|lowered| (name, (lowered.contract, lowered.assertions))))
+        .collect()
 }

@@ -237,6 +237,8 @@ pub struct Contract {
     pub columns: Vec<ContractColumn>,
     /// What happens to a row with a value that cannot be cast to its column's type.
     pub on_cast_failure: OnViolation,
+    /// The zone of times that name none, as `sql::zone::Zone` reads it; UTC without it.
+    pub timezone: Option<String>,
     pub site: Site,
 }
 
@@ -261,6 +263,32 @@ pub struct Write {
     /// Columns by which rows lie near each other (liquid clustering on Databricks, a sort on write locally).
     pub cluster_by: Vec<String>,
     pub partition_by: Vec<String>,
+    /// What may happen to the stored columns when the declared ones are others.
+    pub schema_evolution: SchemaEvolution,
+}
+
+/// What happens when a stored table's columns are not the declared ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SchemaEvolution {
+    /// The table stays as it is, and the run says what differs.
+    Fail,
+    /// Columns are added, NULL in the rows that are there; any other difference fails.
+    AddColumns,
+    /// The table gets the declared columns: added, dropped, retyped, partitioned anew. Its rows are rewritten where that
+    /// needs it; a stored value that does not fit its new type fails.
+    Evolve,
+}
+
+impl SchemaEvolution {
+    /// The word for it in a project file.
+    pub fn word(self) -> &'static str {
+        match self {
+            SchemaEvolution::Fail => "fail",
+            SchemaEvolution::AddColumns => "add_columns",
+            SchemaEvolution::Evolve => "evolve",
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

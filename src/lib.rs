@@ -8,6 +8,7 @@
 //! | 4 | [`resolve::resolve`] | `Project` + environment → `Resolved` |
 //! | 5 | [`graph::build`] | `Resolved` → `Graph` |
 //! | 6 | [`check::check`] | `Graph` → `Checked` |
+//! | – | [`compatibility::compare`] | two times `Promises` → `Comparison` |
 //! | 7 | [`plan::plan`] | `Checked` + `State` → `Plan` |
 //! | 8 | [`engines::local::apply`] | `Plan` → `RunReport` and the tables |
 //!
@@ -17,6 +18,7 @@ pub mod diagnostic;
 pub mod source;
 pub mod report;
 pub mod name;
+pub mod statistics;
 pub mod ir;
 pub mod sql;
 pub mod kind;
@@ -24,11 +26,14 @@ pub mod connectors;
 pub mod expectations;
 pub mod steps;
 pub mod spec;
+pub mod exchange;
 pub mod schema;
 pub mod project;
 pub mod resolve;
 pub mod graph;
 pub mod check;
+pub mod compatibility;
+pub mod export;
 pub mod state;
 pub mod plan;
 pub mod engines;

@@ -18,8 +18,10 @@ use crate::graph::Graph;
 use crate::ir::{Body, Node, NodeId, WriteMode};
 use crate::state::{SourceFile, State, TableState};
 
+mod evolution;
 mod fingerprint;
 
+pub use evolution::{ColumnChange, differences, refusal, rewrites};
 pub use fingerprint::{dataset_definition, fingerprints, source_stamp};
 
 /// What is asked of a plan.
@@ -46,6 +48,8 @@ pub struct Action {
     pub change: Change,
     /// At least one.
     pub reasons: Vec<Reason>,
+    /// How the stored columns differ from the declared ones; empty where they don't, and for a table that is not there.
+    pub columns: Vec<ColumnChange>,
     /// The fingerprint that the table will carry.
     pub fingerprint: String,
 }
@@ -74,6 +78,8 @@ pub enum Reason {
     Missing,
     /// Its definition is another than the one that made it.
     DefinitionChanged,
+    /// Its stored columns are not the declared ones.
+    ColumnsChanged,
     /// An input was written since.
     InputChanged { input: String, from_version: Option<i64>, to_version: Option<i64> },
     /// An input will be written by this plan.
@@ -121,12 +127,15 @@ pub fn plan(
         }
         let table = state.tables.get(&node.name);
         let files = state.sources.get(&node.name).map_or(&[][..], Vec::as_slice);
+        let declared = checked.typed(id).schema.as_ref();
+        let columns = table.map(|table| evolution::of_table(node, table, declared, fingerprint)).unwrap_or_default();
         let decided = match (&node.write.mode, table) {
             (WriteMode::View, _) => check_view(graph, node, &inputs, &planned),
             (_, None) => Some((Change::Create, vec![Reason::Missing])),
             (_, Some(table)) => {
-                let mut reasons = Reasons { rebuild: Vec::new(), follow: Vec::new(), files: None };
+                let mut reasons = Reasons { rebuild: Vec::new(), evolve: None, follow: Vec::new(), files: None };
                 reasons.of_table(node, table, fingerprint, options);
+                reasons.of_columns(node, &columns, options);
                 // What was asked for needs no other reason.
                 if !options.full_refresh {
                     reasons.of_inputs(graph, state, table, &inputs, &planned);
@@ -144,7 +153,7 @@ pub fn plan(
         match decided {
             Some((change, reasons)) => {
                 planned.insert(id);
-                plan.actions.push(Action { node: id, change, reasons, fingerprint: fingerprint.clone() });
+                plan.actions.push(Action { node: id, change, reasons, columns, fingerprint: fingerprint.clone() });
             }
             None => plan.unchanged.push(id),
         }
@@ -179,6 +188,8 @@ fn stored(graph: &Graph, mut open: Vec<NodeId>) -> Vec<NodeId> {
 struct Reasons {
     /// All rows are to be written anew.
     rebuild: Vec<Reason>,
+    /// The columns are others, and the rows that are there are kept.
+    evolve: Option<Reason>,
     /// The rows of inputs changed: the write mode says what that means.
     follow: Vec<Reason>,
     /// The source's files changed.
@@ -200,6 +211,22 @@ impl Reasons {
                     self.rebuild.push(Reason::WrittenByOthers { version: table.version });
                 }
             }
+        }
+    }
+
+    /// The rows of an appended or merged table stay when its columns change: its inputs may no longer give them. Its
+    /// definition is then no reason to build it anew, since the columns are part of it.
+    fn of_columns(&mut self, node: &Node, columns: &[ColumnChange], options: &Options) {
+        if columns.is_empty() || options.full_refresh {
+            return;
+        }
+        match node.write.mode {
+            WriteMode::Append | WriteMode::Merge { .. } => {
+                self.rebuild.retain(|reason| *reason != Reason::DefinitionChanged);
+                self.evolve = Some(Reason::ColumnsChanged);
+            }
+            WriteMode::Overwrite if self.rebuild.is_empty() => self.rebuild.push(Reason::ColumnsChanged),
+            WriteMode::Overwrite | WriteMode::View => {}
         }
     }
 
@@ -238,8 +265,9 @@ impl Reasons {
     }
 
     fn decide(self, mode: &WriteMode) -> Option<(Change, Vec<Reason>)> {
-        let Reasons { mut rebuild, mut follow, files } = self;
+        let Reasons { mut rebuild, evolve, mut follow, files } = self;
         let rebuilds = !rebuild.is_empty() || (*mode == WriteMode::Append && !follow.is_empty());
+        rebuild.extend(evolve);
         rebuild.append(&mut follow);
         let n_added = files.as_ref().map_or(0, |files| files.n_added);
         // A file that is gone or changed stays appended, and is no reason to write.

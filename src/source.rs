@@ -16,6 +16,7 @@ mod compose;
 mod disk;
 mod locate;
 pub mod memo;
+mod revision;
 mod scalar;
 mod syntax;
 mod tape;
@@ -23,6 +24,7 @@ mod unquote;
 
 pub use disk::{Disk, Memory};
 pub use locate::Location;
+pub use revision::{NoRevision, Revision};
 
 /// No spec or SQL file may be larger.
 pub const MAX_FILE_BYTES: usize = 64 << 20;
@@ -31,7 +33,7 @@ pub const MAX_NODES: usize = 1_000_000;
 /// Collections within collections.
 pub const MAX_DEPTH: usize = 128;
 
-/// Where spec files come from: the disk, or memory in tests.
+/// Where spec files come from: the disk, a git revision, or memory in tests.
 pub trait Files {
     /// The bytes of a file.
     ///

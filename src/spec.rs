@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::connectors::Source;
 use crate::expectations::Expectation;
-use crate::ir::{MetadataColumn, OnViolation};
+use crate::ir::{MetadataColumn, OnViolation, SchemaEvolution};
 use crate::kind::Scalar;
 use crate::steps::Step;
 
@@ -213,6 +213,10 @@ pub struct Write {
     /// Columns whose values make folders. For few values only, e.g. a date.
     #[serde(default)]
     pub partition_by: Vec<String>,
+    /// What happens when the stored table's columns are not the declared ones; `medc plan` shows the difference. Default:
+    /// `evolve` for `overwrite`, whose rows are made anew anyway, and `fail` for `append` and `merge`, whose rows stay.
+    /// `medc apply --full-refresh` builds the table anew from its inputs, whatever is said here.
+    pub schema_evolution: Option<SchemaEvolution>,
 }
 
 /// How new rows meet those that are there.
@@ -246,6 +250,9 @@ pub struct Contract {
     /// it becomes NULL and is recorded. Default: fail.
     #[serde(default)]
     pub on_cast_failure: OnViolation,
+    /// The zone in which texts and wall-clock times that name no zone are read where a column is a `timestamp`, and in which
+    /// a timestamp has its date. A region or an offset, e.g. `America/Sao_Paulo`, `+02:00`. Default: UTC.
+    pub timezone: Option<String>,
     /// What must be true of the rows.
     #[serde(default)]
     pub expect: Vec<Expectation>,

@@ -26,3 +26,4 @@ mod spelling;
 #[cfg(test)]
 mod tests;
 pub mod types;
+pub mod zone;

@@ -11,10 +11,13 @@ use std::path::{Path, PathBuf};
 
 use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, Diagnostics, Reported, code};
-use crate::ir::{Body, Node, WriteMode};
+use crate::ir::{Body, Node, Schema, WriteMode};
 use crate::name::TableName;
 
+mod columns;
 mod log;
+
+pub use columns::{from_delta, to_commit};
 
 /// Where the tables are: `<root>/<layer>/<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,8 +65,19 @@ pub struct TableState {
     pub commit: Option<Commit>,
     /// Whether a later commit by someone else changed data.
     pub written_by_others: bool,
+    /// Its columns as they are stored; `None` where the log says nothing that medc can read.
+    pub stored: Option<Stored>,
     /// Files ingested so far and the stamp they had, from the table's application transactions.
     pub ingested: BTreeMap<String, i64>,
+}
+
+/// A stored table's columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stored {
+    pub schema: Schema,
+    pub partition_by: Vec<String>,
+    /// Whether somebody else changed them since medc's newest commit.
+    pub by_others: bool,
 }
 
 /// What medc wrote into a commit.

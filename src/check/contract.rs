@@ -89,13 +89,8 @@ pub(super) fn hold_table(
     failed.map_or(Ok(Row { columns }), Err)
 }
 
-/// Whether a value of one type can become the other at all.
-pub(super) fn can_cast(from: &DataType, to: &DataType) -> bool {
-    types::can_cast(from, to)
-}
-
 /// A column of a table whose type cannot become the contract's.
-pub(super) fn no_cast(promised: &ContractColumn, from: &DataType) -> Diagnostic {
+pub(super) fn no_cast(promised: &ContractColumn, from: &DataType, reason: String) -> Diagnostic {
     let message = format!(
         "`{}` is {}, which cannot be cast to `{}`",
         promised.column.name,
@@ -104,6 +99,7 @@ pub(super) fn no_cast(promised: &ContractColumn, from: &DataType) -> Diagnostic 
     );
     Diagnostic::error(code::CONTRACT_COLUMN_TYPE, message)
         .at(promised.site.clone(), "")
+        .note(reason)
         .help(format!("promise `{from}`, or derive the column in a step"))
 }
 

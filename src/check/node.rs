@@ -16,6 +16,7 @@ use crate::ir::{Body, Column, Contract, Ingest, Input, Node, NodeId, Relation, S
 use crate::name::{self, TableName};
 use crate::sql::bind::{Typer, type_query};
 use crate::sql::parse::{ErrorKind, parse_expression, parse_query, relations};
+use crate::sql::types;
 
 /// Types a node.
 ///
@@ -200,8 +201,8 @@ fn read(
         if let Some(promised) = promised
             && promised.column.data_type != data_type
         {
-            if !contract::can_cast(&data_type, &promised.column.data_type) {
-                failed = Some(diagnostics.error(contract::no_cast(promised, &data_type)));
+            if let Err(reason) = types::castable(&data_type, &promised.column.data_type) {
+                failed = Some(diagnostics.error(contract::no_cast(promised, &data_type, reason)));
             }
             data_type = promised.column.data_type.clone();
             transformation = Transformation::Expression;

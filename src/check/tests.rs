@@ -8,7 +8,7 @@ use super::*;
 use crate::diagnostic::{Part, Site, SourceId};
 use crate::ir::{
     Assertion, Body, Column, Computed, Contract, ContractColumn, DataType, Delimited, Dimension, Ingest, Input, Node,
-    OnViolation, Operation, Ordering, Reader, Relation, Renamed, Sql, Test, Write, WriteMode,
+    OnViolation, Operation, Ordering, Reader, Relation, Renamed, SchemaEvolution, Sql, Test, Write, WriteMode,
 };
 use crate::name::TableName;
 
@@ -40,6 +40,7 @@ fn contract(columns: &str) -> Contract {
         version: None,
         columns: columns.collect(),
         on_cast_failure: OnViolation::Fail,
+        timezone: None,
         site: site("/contract"),
     }
 }
@@ -53,7 +54,12 @@ fn node(name: &str, body: Body, columns: Option<&str>) -> Node {
         owner: None,
         body,
         contract: columns.map(contract).map(std::sync::Arc::new),
-        write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
+        write: Write {
+            mode: WriteMode::Overwrite,
+            cluster_by: Vec::new(),
+            partition_by: Vec::new(),
+            schema_evolution: SchemaEvolution::Evolve,
+        },
         assertions: Vec::new(),
         dataset: None,
         feature_table: None,

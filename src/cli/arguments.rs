@@ -63,6 +63,10 @@ pub(super) enum Command {
     Show(Show),
     /// Show which tables and columns a table or column is made of
     Lineage(Lineage),
+    /// Compare what contracts promise with what they promised before
+    Contract(Contract),
+    /// Write the tables' promises in another tool's words
+    Export(Export),
     /// Explain a diagnostic's code
     Explain(Explain),
     /// Print the JSON Schema of project files, for editors
@@ -99,11 +103,16 @@ pub(super) enum Template {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   medc validate
-  medc validate -t prod --format github     annotations on a pull request")]
+  medc validate -t prod --format github     annotations on a pull request
+  medc validate --against origin/main       and no contract breaks its promise unsaid")]
 pub(super) struct Validate {
     /// How to write the findings
     #[arg(long, value_enum, default_value_t = FindingsFormat::Human)]
     pub(super) format: FindingsFormat,
+    /// Hold contracts to what they promised there, a git revision or a project's folder: a breaking change without a
+    /// raised major version is an error
+    #[arg(long, value_name = "REV|DIR")]
+    pub(super) against: Option<String>,
     /// Say how long each stage took
     #[arg(long)]
     pub(super) timings: bool,
@@ -258,6 +267,76 @@ pub(super) enum LineageFormat {
     Dot,
     /// A picture for browsers
     Svg,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Contract {
+    #[command(subcommand)]
+    pub(super) command: ContractCommand,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ContractCommand {
+    /// Grade each change of each contract: compatible, risky, breaking
+    Diff(ContractDiff),
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "BEFORE and AFTER are tried as an environment of the project, then as a path (a project's folder, or a file
+with contracts), then as a git revision; `env:NAME`, `path:PATH` and `rev:REVISION` say which is meant.
+
+Examples:
+  medc contract diff main                   since that branch
+  medc contract diff v1.0.0 v1.1.0
+  medc contract diff env:dev env:prod
+  medc contract diff main --format markdown > comment.md
+
+Exit code 1 when a contract breaks its promise without a raised major version"
+)]
+pub(super) struct ContractDiff {
+    /// What is compared: a git revision, an environment, or a path
+    pub(super) before: String,
+    /// With what [default: the project as it is]
+    pub(super) after: Option<String>,
+    /// How to write the changes
+    #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
+    pub(super) format: DiffFormat,
+}
+
+/// How changes of contracts are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum DiffFormat {
+    Human,
+    Json,
+    /// Tables for a pull request
+    Markdown,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc export great-expectations -o quality/suites
+  medc export great-expectations --format-version 0.18 --select silver.sales")]
+pub(super) struct Export {
+    /// The words to write in
+    #[arg(value_enum)]
+    pub(super) dialect: Dialect,
+    /// The version of its format [default: the newest that medc writes]
+    #[arg(long, value_name = "VERSION")]
+    pub(super) format_version: Option<String>,
+    /// The folder to write files to [default: all to stdout, one after another]
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
+    /// Only these tables, as for `plan`
+    #[arg(short, long, value_name = "SELECTOR", num_args = 1..)]
+    pub(super) select: Vec<String>,
+}
+
+/// Whose words promises are exported in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Dialect {
+    /// Great Expectations: a suite a table, format version 1 or 0.18
+    GreatExpectations,
 }
 
 #[derive(Debug, Args)]

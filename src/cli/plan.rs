@@ -13,7 +13,7 @@ use super::ui::{self, Paint, Tone};
 use super::{Done, Failure, Outcome};
 use crate::graph::Graph;
 use crate::ir::NodeId;
-use crate::plan::{Action, Change, Options, Plan, Reason};
+use crate::plan::{Action, Change, Options, Plan, Reason, refusal};
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -54,6 +54,11 @@ fn make(options: &arguments::Plan, session: &mut Session) -> Result<(Loaded, Pla
     let selection = stages::selected(&loaded, &options.selection.select)?;
     let planning = Options { full_refresh: options.selection.full_refresh, selection };
     let planned = session.plan(&loaded, &planning)?;
+    let graph = &loaded.checked.graph;
+    let refused = planned.plan.actions.iter().filter_map(|action| refusal(graph.node(action.node), action));
+    for refusal in refused {
+        session.diagnostics.error(refusal);
+    }
     Ok((loaded, planned))
 }
 
@@ -84,6 +89,9 @@ pub(super) fn human(plan: &Plan, graph: &Graph, paint: Paint) -> String {
             paint.tone(Tone::Strong, &node.name.to_string()),
             explain(action)
         );
+        for change in &action.columns {
+            let _ = writeln!(text, "      {}", paint.tone(Tone::Faint, &change.to_string()));
+        }
     }
     let _ = writeln!(text, "\n{}", summary(plan));
     text
@@ -93,6 +101,7 @@ pub(super) fn human(plan: &Plan, graph: &Graph, paint: Paint) -> String {
 fn explain(action: &Action) -> String {
     let reasons = reasons(&action.reasons).join("; ");
     match action.change {
+        Change::Append { n_files: 0 } => format!("change columns: {reasons}"),
         Change::Append { n_files } => match action.reasons.as_slice() {
             [Reason::FilesChanged { .. }] => format!("append {}", ui::count(n_files as u64, "file")),
             _ => format!("append {}: {reasons}", ui::count(n_files as u64, "file")),
@@ -171,6 +180,7 @@ fn reasons(reasons: &[Reason]) -> Vec<String> {
             Reason::InputPlanned { input } => Some(input.as_str()),
             Reason::Missing
             | Reason::DefinitionChanged
+            | Reason::ColumnsChanged
             | Reason::InputChanged { .. }
             | Reason::FilesChanged { .. }
             | Reason::WrittenByOthers { .. }
@@ -192,6 +202,7 @@ fn reason(reason: &Reason) -> Option<String> {
         Reason::InputPlanned { .. } => return None,
         Reason::Missing => "not in the warehouse".to_owned(),
         Reason::DefinitionChanged => "its definition changed".to_owned(),
+        Reason::ColumnsChanged => "its columns changed".to_owned(),
         Reason::InputChanged { input, from_version, to_version } => {
             let version = |version: &Option<i64>| version.map_or("none".to_owned(), |version| version.to_string());
             format!("input {input} changed (version {} → {})", version(from_version), version(to_version))
@@ -232,6 +243,7 @@ fn machine(planned: Option<&(Loaded, Planned)>, diagnostics: &Value) -> Value {
                 "table": table(action.node),
                 "change": word(action.change),
                 "reasons": action.reasons,
+                "columns": action.columns,
                 "fingerprint": action.fingerprint,
             });
             if let (Some(n_files), Some(members)) = (n_files, written.as_object_mut()) {
@@ -255,7 +267,7 @@ mod tests {
     use super::*;
 
     fn action(change: Change, reasons: Vec<Reason>) -> Action {
-        Action { node: NodeId(0), change, reasons, fingerprint: "1:0".to_owned() }
+        Action { node: NodeId(0), change, reasons, columns: Vec::new(), fingerprint: "1:0".to_owned() }
     }
 
     #[test]

@@ -159,7 +159,7 @@ mod tests {
 
     use super::*;
     use crate::diagnostic::{Site, SourceId};
-    use crate::ir::{Body, Input, Relation, Sql, Write, WriteMode};
+    use crate::ir::{Body, Input, Relation, SchemaEvolution, Sql, Write, WriteMode};
     use crate::name::TableName;
 
     /// bronze.a, bronze.b → silver.a (tag daily) → gold.c
@@ -175,7 +175,12 @@ mod tests {
                 owner: None,
                 body: Body::Relation(Relation { input: Input::Query(sql), operations: Vec::new() }),
                 contract: None,
-                write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
+                write: Write {
+                    mode: WriteMode::Overwrite,
+                    cluster_by: Vec::new(),
+                    partition_by: Vec::new(),
+                    schema_evolution: SchemaEvolution::Evolve,
+                },
                 assertions: Vec::new(),
                 dataset: None,
                 feature_table: None,

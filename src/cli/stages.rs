@@ -34,7 +34,7 @@ pub(super) struct Session {
     pub(super) timings: Vec<(&'static str, Duration)>,
     /// The commit that is checked out, once a project is loaded.
     pub(super) git_sha: Option<String>,
-    global: Global,
+    pub(super) global: Global,
     /// Set when the findings were written already.
     shown: bool,
 }
@@ -63,6 +63,14 @@ impl Session {
     /// # Errors
     /// What the stages report, and `project::not-found`.
     pub(super) fn load(&mut self) -> Result<Loaded, Reported> {
+        self.load_and(|_| ()).map(|(loaded, ())| loaded)
+    }
+
+    /// As [`Session::load`], with what `look` takes from the entities, which the graph does not keep.
+    ///
+    /// # Errors
+    /// As [`Session::load`].
+    pub(super) fn load_and<T>(&mut self, look: impl FnOnce(&Resolved) -> T) -> Result<(Loaded, T), Reported> {
         let folder = self.find_project()?;
         let files = Disk;
         let started = Instant::now();
@@ -71,18 +79,14 @@ impl Session {
         self.timings.push(("read", started.elapsed()));
 
         self.git_sha = git_sha(&folder);
-        let settings = resolve::Settings {
-            environment: self.global.target.clone(),
-            variables: self.global.variables.clone(),
-            process: process_variables(&folder),
-            git_sha: self.git_sha.clone(),
-        };
+        let settings = self.settings(&folder);
         let started = Instant::now();
         let mut resolved = resolve::resolve(project, &files, &settings, &mut self.sources, &mut self.diagnostics)?;
         self.timings.push(("resolve", started.elapsed()));
 
         let started = Instant::now();
         let graph = graph::build(&resolved, &mut memory.texts, &mut self.diagnostics)?;
+        let seen = look(&resolved);
         resolved.forget_entities();
         self.timings.push(("graph", started.elapsed()));
 
@@ -91,7 +95,17 @@ impl Session {
         self.timings.push(("check", started.elapsed()));
         memory.keep(checked.graph.nodes.len());
         self.diagnostics.stop_on_error()?;
-        Ok(Loaded { resolved, checked })
+        Ok((Loaded { resolved, checked }, seen))
+    }
+
+    /// What the command line and the process bring to a project.
+    pub(super) fn settings(&self, folder: &Path) -> resolve::Settings {
+        resolve::Settings {
+            environment: self.global.target.clone(),
+            variables: self.global.variables.clone(),
+            process: process_variables(folder),
+            git_sha: git_sha(folder),
+        }
     }
 
     /// Reads the warehouse and the sources, and plans.
@@ -152,13 +166,21 @@ impl Session {
         self.shown = true;
     }
 
-    fn find_project(&mut self) -> Result<PathBuf, Reported> {
-        let found = match &self.global.project {
+    /// The project's folder, if there is one.
+    pub(super) fn project_folder(&self) -> Option<PathBuf> {
+        match &self.global.project {
             // A folder that was named is meant, not one above it.
             Some(folder) => folder.join("medc.yml").is_file().then(|| folder.clone()),
             None => std::env::current_dir().ok().and_then(|here| project::find(&here)),
-        };
-        found.ok_or_else(|| {
+        }
+    }
+
+    /// The project's folder.
+    ///
+    /// # Errors
+    /// `project::not-found`.
+    pub(super) fn find_project(&mut self) -> Result<PathBuf, Reported> {
+        self.project_folder().ok_or_else(|| {
             let place = self
                 .global
                 .project

@@ -5,13 +5,20 @@ use std::time::Instant;
 use super::arguments::{FindingsFormat, Validate};
 use super::stages::{Loaded, Session};
 use super::ui::{self, Tone};
-use super::{Done, Outcome};
+use super::{Done, Failure, Outcome};
 use crate::report;
 
 /// Checks the project and writes what was found. Human findings are for stderr, the others are data.
 pub(super) fn run(options: &Validate, session: &mut Session) -> Outcome {
     let started = Instant::now();
-    let loaded = session.load();
+    let loaded = match &options.against {
+        None => session.load().map_err(drop),
+        Some(baseline) => match session.load_against(baseline) {
+            Ok(loaded) => Ok(loaded),
+            Err(Failure::Reported) => Err(()),
+            Err(failure) => return Err(failure),
+        },
+    };
     let elapsed = started.elapsed();
 
     let (diagnostics, sources) = (&session.diagnostics, &session.sources);

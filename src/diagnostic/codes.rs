@@ -118,6 +118,10 @@ codes! {
     CONTRACT_EXTRA_COLUMN = "check" / "contract-extra-column", "a query has a column that its contract lacks";
     CONTRACT_COLUMN_ORDER = "check" / "contract-column-order", "a query's columns stand in another order than its contract's";
     CONTRACT_COLUMN_TYPE = "check" / "contract-column-type", "a query's column has another type than its contract's";
+    // Promises kept
+    BREAKING_CHANGE = "compatibility" / "breaking-change", "a contract breaks what it promised, without a raised major version";
+    RISKY_CHANGE = "compatibility" / "risky-change", "a contract risks what it promised, without a raised minor version";
+    BASELINE = "compatibility" / "baseline", "the project to compare with cannot be read";
     // Running
     SOURCE_MISSING = "run" / "source-missing", "a source's files do not exist";
     SOURCE_UNREADABLE = "run" / "source-unreadable", "a source's file cannot be read as what it is said to be";
@@ -127,6 +131,7 @@ codes! {
     RAGGED_ROW = "run" / "ragged-row", "a row has more or fewer fields than the header";
     EXPECTATION_FAILED = "run" / "expectation-failed", "a blocking expectation does not hold";
     EXPECTATION_WARNED = "run" / "expectation-warned", "an expectation that only warns does not hold";
+    SCHEMA_EVOLUTION = "run" / "schema-evolution", "a stored table's columns may not become the declared ones";
     EXECUTION = "run" / "execution", "a query failed on the data";
     TABLE_BROKEN = "run" / "table-broken", "a Delta table of the warehouse cannot be read";
     WAREHOUSE = "run" / "warehouse", "the warehouse cannot be opened or written";

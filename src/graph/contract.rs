@@ -13,6 +13,7 @@ use crate::kind;
 use crate::name;
 use crate::resolve::{Entity, Origin};
 use crate::spec;
+use crate::sql::zone::{self, Zone};
 
 /// A contract and what it says of rows.
 pub(super) struct Lowered {
@@ -42,6 +43,9 @@ fn lower(name: &str, entity: &Entity<spec::Contract>, diagnostics: &mut Diagnost
     let version = spec.version.clone();
     if let Some(version) = &version {
         check_version(version, origin, diagnostics);
+    }
+    if let Some(timezone) = &spec.timezone {
+        check_timezone(timezone, origin, diagnostics);
     }
     let columns_site = origin.site("/columns");
     let mut columns: Vec<ContractColumn> = Vec::with_capacity(spec.columns.len());
@@ -77,6 +81,7 @@ fn lower(name: &str, entity: &Entity<spec::Contract>, diagnostics: &mut Diagnost
         version,
         columns,
         on_cast_failure: spec.on_cast_failure,
+        timezone: spec.timezone.clone(),
         site: origin.site.clone(),
     });
     Some(Lowered { contract, assertions })
@@ -279,6 +284,21 @@ pub(super) fn unique(keys: &[&str], site: Site) -> Assertion {
         owner: None,
         site,
     }
+}
+
+fn check_timezone(timezone: &str, origin: &Origin, diagnostics: &mut Diagnostics) {
+    if Zone::parse(timezone).is_some() {
+        return;
+    }
+    let near = zone::nearest_name(timezone);
+    let found = Diagnostic::error(code::CONTRACT_FORM, format!("there is no time zone `{timezone}`"))
+        .at(origin.site("/timezone"), "")
+        .note("zones are those of the IANA database, and offsets from UTC");
+    let help = near.map_or_else(
+        || "use a region or an offset, e.g. `America/Sao_Paulo` or `-03:00`".to_owned(),
+        |near| format!("did you mean `{near}`?"),
+    );
+    diagnostics.error(Diagnostic { fix: near.map(Fix::value), ..found.help(help) });
 }
 
 /// A version is three numbers with dots (Semantic Versioning 2.0.0, without the optional parts).

@@ -3,7 +3,7 @@
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, code};
-use crate::ir::{Body, Dataset, Input, Node, Relation, Sql, Write, WriteMode};
+use crate::ir::{Body, Dataset, Input, Node, Relation, SchemaEvolution, Sql, Write, WriteMode};
 use crate::kind;
 use crate::name::{self, TableName};
 use crate::resolve::{Datasets, Entity, Resolved};
@@ -85,7 +85,12 @@ fn lower(
             operations: Vec::new(),
         }),
         contract: None,
-        write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
+        write: Write {
+            mode: WriteMode::Overwrite,
+            cluster_by: Vec::new(),
+            partition_by: Vec::new(),
+            schema_evolution: SchemaEvolution::Evolve,
+        },
         assertions: Vec::new(),
         feature_table: None,
         dataset: Some(Dataset {

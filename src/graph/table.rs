@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::contract::{self, Lowered};
 use super::feature_table;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Reported, code};
-use crate::ir::{Body, Ingest, Input, Node, OnViolation, Relation, Write, WriteMode};
+use crate::ir::{Body, Ingest, Input, Node, OnViolation, Relation, SchemaEvolution, Write, WriteMode};
 use crate::name::{self, TableName};
 use crate::resolve::{Resolved, Table};
 use crate::spec;
@@ -216,7 +216,7 @@ fn lower_write(
     diagnostics: &mut Diagnostics,
 ) -> Result<Write, Reported> {
     let origin = &table.entity.origin;
-    let spec::Write { mode, keys, cluster_by, partition_by } = &table.entity.spec.write;
+    let spec::Write { mode, keys, cluster_by, partition_by, schema_evolution } = &table.entity.spec.write;
     let wrong = |pointer: &str, message: String| {
         Diagnostic::error(code::WRITE_MODE, message).at(origin.site(&format!("/write{pointer}")), "")
     };
@@ -269,9 +269,33 @@ fn lower_write(
             ),
         );
     }
+    if schema_evolution.is_some() && mode == WriteMode::View {
+        failed = Some(
+            diagnostics.error(
+                Diagnostic::error(code::WRITE_MODE, "`schema_evolution` means nothing for `view`")
+                    .at(origin.site("/write/schema_evolution").key(), "")
+                    .note("a view stores no columns that could differ from the declared ones")
+                    .help("remove it, or store the table"),
+            ),
+        );
+    }
     match failed {
         Some(reported) => Err(reported),
-        None => Ok(Write { mode, cluster_by: cluster_by.clone(), partition_by: partition_by.clone() }),
+        None => Ok(Write {
+            schema_evolution: schema_evolution.unwrap_or_else(|| default_evolution(&mode)),
+            mode,
+            cluster_by: cluster_by.clone(),
+            partition_by: partition_by.clone(),
+        }),
+    }
+}
+
+/// What an overwritten table had is replaced by every run. The others keep rows that the inputs may no longer give, so that
+/// their columns change only when somebody says so.
+fn default_evolution(mode: &WriteMode) -> SchemaEvolution {
+    match mode {
+        WriteMode::Overwrite | WriteMode::View => SchemaEvolution::Evolve,
+        WriteMode::Append | WriteMode::Merge { .. } => SchemaEvolution::Fail,
     }
 }
 

@@ -193,7 +193,7 @@ pub enum Reference {
 }
 
 /// How two distributions are compared.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Measure {
     /// Kolmogorov-Smirnov, two samples, two-sided. Numbers only.
     KolmogorovSmirnov,

@@ -195,21 +195,26 @@ impl Digest {
 
     fn contract(&mut self, contract: &Contract) {
         self.text("contract").text(violation_word(contract.on_cast_failure)).count(contract.columns.len());
+        if let Some(timezone) = &contract.timezone {
+            self.text("timezone").text(timezone);
+        }
         for column in &contract.columns {
             let column = &column.column;
             self.text(&column.name).text(&column.data_type.to_string()).number(u64::from(column.nullable));
         }
     }
 
+    /// Whether columns may change decides nothing about the rows that a definition gives.
     fn write(&mut self, write: &Write) {
-        self.text(write.mode.word());
-        match &write.mode {
+        let Write { mode, cluster_by, partition_by, schema_evolution: _ } = write;
+        self.text(mode.word());
+        match mode {
             WriteMode::Merge { keys } => {
                 self.texts(keys);
             }
             WriteMode::Overwrite | WriteMode::Append | WriteMode::View => {}
         }
-        self.texts(&write.cluster_by).texts(&write.partition_by);
+        self.texts(cluster_by).texts(partition_by);
     }
 
     /// The order in which expectations are listed decides nothing, so their digests are sorted.

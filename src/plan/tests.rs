@@ -6,7 +6,7 @@ use super::*;
 use crate::diagnostic::{Site, SourceId};
 use crate::ir::{
     Assertion, Column, Contract, ContractColumn, DataType, Dataset, Dimension, Ingest, Input, OnViolation, Operation,
-    Reader, Relation, Sql, Test, Write,
+    Reader, Relation, SchemaEvolution, Sql, Test, Write,
 };
 use crate::name::TableName;
 use crate::state::Commit;
@@ -32,7 +32,12 @@ fn node(table: &str, mode: WriteMode, body: Body) -> Node {
         owner: None,
         body,
         contract: None,
-        write: Write { mode, cluster_by: Vec::new(), partition_by: Vec::new() },
+        write: Write {
+            mode,
+            cluster_by: Vec::new(),
+            partition_by: Vec::new(),
+            schema_evolution: SchemaEvolution::Evolve,
+        },
         assertions: Vec::new(),
         dataset: None,
         feature_table: None,
@@ -113,7 +118,7 @@ fn apply(checked: &Checked, state: &mut State, plan: &Plan) {
             definition: node.dataset.as_ref().map(dataset_definition),
         };
         let ingested = sources.into_iter().map(|file| (file.path, file.stamp)).collect();
-        let table = TableState { version, commit: Some(commit), written_by_others: false, ingested };
+        let table = TableState { version, commit: Some(commit), written_by_others: false, stored: None, ingested };
         state.tables.insert(node.name.clone(), table);
     }
 }
@@ -287,6 +292,7 @@ fn a_fingerprint_is_of_what_changes_rows_and_of_nothing_else() {
             version: None,
             columns: vec![ContractColumn { column, description: None, tags: Vec::new(), site: site() }],
             on_cast_failure: OnViolation::Fail,
+            timezone: None,
             site: site(),
         }));
         for on_violation in [OnViolation::Warn, OnViolation::Drop] {

@@ -94,6 +94,7 @@ impl Files for Memory {
     }
 }
 
-fn is_skipped(folder: &str) -> bool {
+/// Whether a folder's files are left out of listings.
+pub(super) fn is_skipped(folder: &str) -> bool {
     folder.starts_with('.') || SKIPPED_FOLDERS.contains(&folder)
 }

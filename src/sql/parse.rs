@@ -2,8 +2,9 @@
 //!
 //! In: one query (SELECT, WITH, VALUES or set operations of them) or one expression. Out: sqlparser's tree, in which
 //! quoted names are lower case and double-quoted strings are strings, as Databricks reads them; or one [`SqlError`].
-//! Also what does not need a tree: [`fingerprint_text`]. Nothing is resolved or typed here.
+//! Also what does not need a tree: [`fingerprint_text`], [`words`]. Nothing is resolved or typed here.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -157,6 +158,17 @@ pub fn fingerprint_text(text: &str) -> String {
         }
     }
     out
+}
+
+/// The names and keywords of a text, in lower case: a column that is not among them is not named. Nothing for a text
+/// that cannot be tokenised.
+pub fn words(text: &str) -> BTreeSet<String> {
+    let tokens = Tokenizer::new(&Databricks, text).tokenize().unwrap_or_default();
+    let word = |token| match token {
+        Token::Word(word) => Some(word.value.to_lowercase()),
+        _ => None,
+    };
+    tokens.into_iter().filter_map(word).collect()
 }
 
 fn normalised<T: ast::VisitMut>(text: &str, mut tree: T) -> Result<T, SqlError> {

@@ -94,6 +94,32 @@ pub fn can_cast(from: &DataType, to: &DataType) -> bool {
     portability::is_portable_cast(&to_arrow(from), &to_arrow(to))
 }
 
+/// Whether a contract's cast makes one type the other, value by value; narrower than [`can_cast`] in structs, whose members
+/// it never leaves out, and wider for text, which may hold the JSON of a nested value.
+///
+/// # Errors
+/// Why not, in a phrase.
+pub fn castable(from: &DataType, to: &DataType) -> Result<(), String> {
+    match (from, to) {
+        (DataType::String, DataType::Array(_) | DataType::Map(..) | DataType::Struct(_)) => Ok(()),
+        (DataType::Array(from), DataType::Array(to)) => castable(from, to),
+        (DataType::Map(from_key, from_value), DataType::Map(to_key, to_value)) => {
+            castable(from_key, to_key).and_then(|()| castable(from_value, to_value))
+        }
+        (DataType::Struct(from), DataType::Struct(to)) => {
+            for field in from {
+                match to.iter().find(|known| crate::name::same(&known.name, &field.name)) {
+                    Some(known) => castable(&field.data_type, &known.data_type)?,
+                    None => return Err(format!("the member `{}` would be lost", field.name)),
+                }
+            }
+            Ok(())
+        }
+        _ if can_cast(from, to) => Ok(()),
+        _ => Err(format!("there is no cast from `{from}` to `{to}` whose values Databricks would also give")),
+    }
+}
+
 fn decimal(precision: u8, scale: i8) -> Option<DataType> {
     let scale = u8::try_from(scale).ok()?;
     (precision <= 38).then_some(DataType::Decimal { precision, scale })

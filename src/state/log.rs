@@ -1,8 +1,8 @@
 //! A Delta log as far as `state` needs it: the newest version, medc's newest commit, and ingested files.
 //!
 //! In: a table's folder. Out: a `TableState`. Reads the log's JSON files directly, newest first, and stops at medc's commit;
-//! a checkpoint is opened only for the transactions of files ingested before it. It does not replay files or schemas;
-//! that is `deltalake`'s work when the table is really read. Source: the Delta protocol, "Delta Log Entries".
+//! a checkpoint is opened only for the transactions of files ingested before it, and for the columns of a table whose
+//! commits don't tell them. It does not replay files; that is `deltalake`'s work when the table is really read. Source: the Delta protocol, "Delta Log Entries".
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,7 +14,7 @@ use deltalake::parquet::arrow::ProjectionMask;
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use crate::state::{Commit, FILE_TRANSACTION, TableState};
+use crate::state::{Commit, FILE_TRANSACTION, Stored, TableState, columns};
 
 /// The state of the table in `folder`; `None` when there is no log.
 pub(super) fn read(folder: &Path, with_files: bool) -> Result<Option<TableState>, String> {
@@ -34,17 +34,26 @@ pub(super) fn read(folder: &Path, with_files: bool) -> Result<Option<TableState>
     };
     files.check_complete(&log)?;
 
-    let mut table = TableState { version, commit: None, written_by_others: false, ingested: BTreeMap::new() };
+    let mut table =
+        TableState { version, commit: None, written_by_others: false, stored: None, ingested: BTreeMap::new() };
     for (&version, path) in files.commits.iter().rev() {
-        if table.commit.is_some() && (!with_files || files.checkpoint().is_some_and(|newest| version <= newest)) {
+        if table.commit.is_some()
+            && table.stored.is_some()
+            && (!with_files || files.checkpoint().is_some_and(|newest| version <= newest))
+        {
             break;
         }
         read_commit(path, version, &mut table)?;
     }
-    if with_files && let Some(newest) = files.checkpoint() {
+    if let Some(newest) = files.checkpoint() {
         for path in &files.checkpoints[&newest] {
-            read_checkpoint(path, &mut table.ingested)
-                .map_err(|error| format!("reading `{}`: {error}", path.display()))?;
+            let failed = |error: Box<dyn std::error::Error>| format!("reading `{}`: {error}", path.display());
+            if with_files {
+                read_checkpoint(path, &mut table.ingested).map_err(failed)?;
+            }
+            if table.stored.is_none() {
+                table.stored = read_checkpoint_columns(path).map_err(failed)?;
+            }
         }
     }
     Ok(Some(table))
@@ -93,18 +102,26 @@ fn read_commit(path: &Path, version: i64, table: &mut TableState) -> Result<(), 
     let text = std::fs::read_to_string(path).map_err(|error| format!("reading `{}`: {error}", path.display()))?;
     let searched = table.commit.is_none();
     let mut commit = None;
+    let mut stored = None;
     let mut changed_rows = false;
     for line in text.lines().filter(|line| !line.trim().is_empty()) {
         let of_commit = line.starts_with("{\"commitInfo\"");
         let of_file = line.contains("\"txn\"");
+        let of_columns = table.stored.is_none() && line.contains("\"metaData\"");
         let of_rows = searched && line.contains("\"dataChange\":true");
-        if !(of_commit && searched || of_file || of_rows || !line.starts_with('{')) {
+        if !(of_commit && searched || of_file || of_rows || of_columns || !line.starts_with('{')) {
             continue;
         }
         let action: Value = serde_json::from_str(line)
             .map_err(|error| format!("`{}` is not what Delta writes: {error}", path.display()))?;
         if let Some(found) = action.get("commitInfo").filter(|_| searched) {
             commit = commit_of(found, version);
+            let columns = found.get("medc.columns").and_then(Value::as_str);
+            stored = columns.and_then(columns::from_commit).or(stored);
+        }
+        if let Some(found) = action.get("metaData").filter(|_| stored.is_none()) {
+            let partition_by = serde_json::from_value(found["partitionColumns"].clone()).unwrap_or_default();
+            stored = found["schemaString"].as_str().and_then(|schema| columns::from_delta(schema, partition_by));
         }
         if let Some(transaction) = action.get("txn") {
             let file = transaction["appId"].as_str().and_then(|id| id.strip_prefix(FILE_TRANSACTION));
@@ -115,6 +132,10 @@ fn read_commit(path: &Path, version: i64, table: &mut TableState) -> Result<(), 
         changed_rows |= ["add", "remove"]
             .iter()
             .any(|kind| action.get(kind).is_some_and(|file| file["dataChange"].as_bool() == Some(true)));
+    }
+    if table.stored.is_none() {
+        let by_others = searched && commit.is_none();
+        table.stored = stored.map(|stored| Stored { by_others, ..stored });
     }
     if searched {
         table.written_by_others |= commit.is_none() && changed_rows;
@@ -160,4 +181,34 @@ fn read_checkpoint(path: &Path, ingested: &mut BTreeMap<String, i64>) -> Result<
         }
     }
     Ok(())
+}
+
+/// The columns that a checkpoint tells; a checkpoint has one metadata action.
+fn read_checkpoint_columns(path: &Path) -> Result<Option<Stored>, Box<dyn std::error::Error>> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
+    let schema = builder.parquet_schema();
+    let wanted = |path: &str| path == "metaData.schemaString" || path.starts_with("metaData.partitionColumns");
+    let leaves = (0..schema.num_columns()).filter(|leaf| wanted(&schema.column(*leaf).path().string()));
+    let mask = ProjectionMask::leaves(schema, leaves.collect::<Vec<_>>());
+    let text = deltalake::arrow::datatypes::DataType::Utf8;
+    for batch in builder.with_projection(mask).build()? {
+        let batch = batch?;
+        let Some(metadata) = batch.column_by_name("metaData").and_then(|column| column.as_struct_opt()) else {
+            continue;
+        };
+        let Some(schemas) = metadata.column_by_name("schemaString") else { continue };
+        let schemas = deltalake::arrow::compute::cast(schemas, &text)?;
+        let schemas = schemas.as_string::<i32>();
+        let Some(row) = (0..schemas.len()).find(|row| metadata.is_valid(*row) && schemas.is_valid(*row)) else {
+            continue;
+        };
+        let lists = metadata.column_by_name("partitionColumns").and_then(|column| column.as_list_opt::<i32>().cloned());
+        let names = match lists.filter(|lists| lists.is_valid(row)) {
+            Some(lists) => deltalake::arrow::compute::cast(&lists.value(row), &text)?,
+            None => deltalake::arrow::array::new_empty_array(&text),
+        };
+        let partition_by = names.as_string::<i32>().iter().flatten().map(str::to_owned).collect();
+        return Ok(columns::from_delta(schemas.value(row), partition_by));
+    }
+    Ok(None)
 }

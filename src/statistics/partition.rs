@@ -112,8 +112,8 @@ impl Partition {
         if holdouts.tail > 0.0 && tail_weights.is_some() {
             return Err(Mistake::TailHoldoutWithTailWeights);
         }
-        let open = [edges.as_slice().first(), edges.as_slice().last()]
-            .map(|end| end.is_some_and(|edge| edge.is_infinite()));
+        let open =
+            [edges.as_slice().first(), edges.as_slice().last()].map(|end| end.is_some_and(|edge| edge.is_infinite()));
         if tail_weights.is_some() && open.contains(&true) {
             return Err(Mistake::TailWeightsWithOpenEnd);
         }

@@ -5,6 +5,8 @@ mod examples;
 mod mistakes;
 mod pages;
 mod project;
+mod quality;
 mod sales;
 mod schemas;
+mod statistics;
 mod tidy;

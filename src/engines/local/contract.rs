@@ -5,9 +5,10 @@
 //! A second reading of the same rows for their keys records nothing and leaves no row out; a view, which nobody tests,
 //! fails its reader instead.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use deltalake::arrow::array::{Array, BooleanArray, BooleanBufferBuilder, RecordBatch};
+use deltalake::arrow::array::{Array, BooleanArray, RecordBatch};
 use deltalake::arrow::buffer::BooleanBuffer;
 use deltalake::arrow::compute::filter_record_batch;
 use deltalake::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -23,7 +24,8 @@ use crate::engines::local::assertions::N_EXAMPLES;
 use crate::engines::local::cast;
 use crate::engines::local::operator::{Operator, Run};
 use crate::engines::local::quarantine::Quarantine;
-use crate::ir::OnViolation;
+use crate::ir::{Contract, ContractColumn, OnViolation};
+use crate::sql::zone::Zone;
 
 /// What is done about values that cannot be cast, besides the contract's rule.
 #[derive(Debug, Clone)]
@@ -50,11 +52,46 @@ pub(super) struct Found {
     pub(super) examples: Vec<String>,
 }
 
+/// What a contract says of casts.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    on_failure: OnViolation,
+    /// The zone of times that name none.
+    zone: Zone,
+    /// Columns whose values are never shown, in lower case.
+    masked: BTreeSet<String>,
+}
+
+impl Rule {
+    pub(super) fn of(contract: &Contract) -> Rule {
+        let is_masked = |column: &&ContractColumn| column.tags.iter().any(|tag| tag.eq_ignore_ascii_case("pii"));
+        let masked = contract.columns.iter().filter(is_masked).map(|column| column.column.name.to_lowercase());
+        let zone = contract.timezone.as_deref().and_then(Zone::parse).unwrap_or(Zone::UTC);
+        Rule { on_failure: contract.on_cast_failure, zone, masked: masked.collect() }
+    }
+
+    /// For rows that are stored: they stay, and what cannot be cast is counted.
+    pub(super) fn keeping(contract: Option<&Contract>) -> Rule {
+        match contract {
+            Some(contract) => Rule { on_failure: OnViolation::Fail, ..Rule::of(contract) },
+            None => Rule { on_failure: OnViolation::Fail, zone: Zone::UTC, masked: BTreeSet::new() },
+        }
+    }
+
+    /// A value as an example may show it.
+    fn shown(&self, name: &str, column: &dyn Array, row: usize) -> Result<String> {
+        if self.masked.contains(&name.to_lowercase()) {
+            return Ok("***".to_owned());
+        }
+        Ok(array_value_to_string(column, row)?)
+    }
+}
+
 /// Casts the columns of `rows` that `wanted` names.
 pub(super) fn cast_rows(
     rows: Arc<dyn ExecutionPlan>,
     wanted: &[(usize, DataType)],
-    on_failure: OnViolation,
+    rule: Rule,
     casting: Casting,
 ) -> Arc<dyn ExecutionPlan> {
     let mut fields: Vec<Field> = rows.schema().fields().iter().map(|field| field.as_ref().clone()).collect();
@@ -64,14 +101,14 @@ pub(super) fn cast_rows(
         }
     }
     let schema = Arc::new(Schema::new(fields));
-    let run = CastRows { wanted: wanted.to_vec(), on_failure, casting, schema: Arc::clone(&schema) };
+    let run = CastRows { wanted: wanted.to_vec(), rule, casting, schema: Arc::clone(&schema) };
     Arc::new(Operator::new("CastRows", vec![rows], schema, 1, Arc::new(run)))
 }
 
 #[derive(Debug, Clone)]
 struct CastRows {
     wanted: Vec<(usize, DataType)>,
-    on_failure: OnViolation,
+    rule: Rule,
     casting: Casting,
     schema: SchemaRef,
 }
@@ -100,11 +137,9 @@ impl CastRows {
         let mut failed = Vec::new();
         for (place, data_type) in &self.wanted {
             let Some(column) = columns.get_mut(*place) else { continue };
-            let result = cast::try_cast(column, data_type)?;
-            if result.null_count() > column.null_count() {
-                failed.push((*place, data_type, failures(column, &result)));
-            }
-            *column = result;
+            let cast = cast::try_cast(column, data_type, self.rule.zone)?;
+            failed.extend(cast.failed.map(|rows| (*place, data_type, rows)));
+            *column = cast.values;
         }
         let cast = RecordBatch::try_new(Arc::clone(&self.schema), columns)?;
         let violating = failed.iter().map(|(_, _, rows)| rows.clone()).reduce(|all, rows| &all | &rows);
@@ -114,10 +149,10 @@ impl CastRows {
             Casting::InView => None,
         };
         if let Some(casts) = casts {
-            casts.record(batch, &failed, violating.as_ref())?;
+            casts.record(batch, &failed, violating.as_ref(), &self.rule)?;
         }
         let Some(violating) = violating else { return Ok(cast) };
-        match self.on_failure {
+        match self.rule.on_failure {
             OnViolation::Fail if casts.is_none() => {
                 let reason = match violating.set_indices().next() {
                     Some(row) => reasons(batch, &failed, row)?.join(", "),
@@ -144,7 +179,13 @@ type Failed<'a> = (usize, &'a DataType, BooleanBuffer);
 
 impl Casts {
     /// Counts; `violating` are the rows with at least one failure.
-    fn record(&self, batch: &RecordBatch, failed: &[Failed<'_>], violating: Option<&BooleanBuffer>) -> Result<()> {
+    fn record(
+        &self,
+        batch: &RecordBatch,
+        failed: &[Failed<'_>],
+        violating: Option<&BooleanBuffer>,
+        rule: &Rule,
+    ) -> Result<()> {
         let mut found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         found.n_rows += batch.num_rows() as u64;
         let Some(violating) = violating else { return Ok(()) };
@@ -160,7 +201,8 @@ impl Casts {
             let mut example = serde_json::Map::new();
             for (place, ..) in failed.iter().filter(|(_, _, rows)| rows.value(row)) {
                 let name = batch.schema().field(*place).name().clone();
-                example.insert(name, array_value_to_string(batch.column(*place), row)?.into());
+                let shown = rule.shown(&name, batch.column(*place), row)?;
+                example.insert(name, shown.into());
             }
             found.examples.push(serde_json::Value::Object(example).to_string());
         }
@@ -183,15 +225,6 @@ fn reasons(batch: &RecordBatch, failed: &[Failed<'_>], row: usize) -> Result<Vec
 /// The type as people write it.
 pub(super) fn type_name(data_type: &DataType) -> String {
     crate::sql::types::from_arrow(data_type).map_or_else(|| data_type.to_string(), |known| known.to_string())
-}
-
-/// The rows that had a value and have none any more.
-fn failures(before: &dyn Array, after: &dyn Array) -> BooleanBuffer {
-    let mut rows = BooleanBufferBuilder::new(before.len());
-    for row in 0..before.len() {
-        rows.append(before.is_valid(row) && after.is_null(row));
-    }
-    rows.finish()
 }
 
 fn not(rows: &BooleanBuffer) -> BooleanArray {

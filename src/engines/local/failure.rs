@@ -6,7 +6,7 @@ use deltalake::datafusion::common::DataFusionError;
 
 use crate::diagnostic::{Diagnostic, Site, code};
 use crate::engines::local::ingest;
-use crate::ir::{Body, Input, Node, Relation};
+use crate::ir::{Assertion, Body, Input, Node, Relation};
 
 /// A diagnostic that travels through DataFusion as an error, e.g. a file that cannot be read.
 #[derive(Debug)]
@@ -25,10 +25,29 @@ pub(super) fn execution(node: &Node, doing: &str, error: &DataFusionError) -> Di
     if let Some(carried) = carried(error).or_else(|| ingest::diagnostic_of(error).cloned()) {
         return carried;
     }
-    let root = error.find_root();
     let diagnostic = Diagnostic::error(code::EXECUTION, format!("`{}` failed while {doing}", node.name))
         .at(rows_site(node), "this table keeps its old rows");
-    match root {
+    explained(diagnostic, error)
+}
+
+/// An expectation that cannot be computed on the rows.
+pub(super) fn assertion(node: &Node, assertion: &Assertion, error: &DataFusionError) -> Diagnostic {
+    if let Some(carried) = carried(error) {
+        return carried;
+    }
+    let message = format!("the expectation `{}` of `{}` failed on the data", assertion.label, node.name);
+    let diagnostic =
+        Diagnostic::error(code::EXECUTION, message).at(assertion.site.clone(), "the table keeps its old rows");
+    explained(diagnostic, error)
+}
+
+/// [`assertion`] as an error that travels through DataFusion.
+pub(super) fn carry(node: &Node, assertion: &Assertion, error: &DataFusionError) -> DataFusionError {
+    DataFusionError::External(Box::new(Carried(self::assertion(node, assertion, error))))
+}
+
+fn explained(diagnostic: Diagnostic, error: &DataFusionError) -> Diagnostic {
+    match error.find_root() {
         DataFusionError::ArrowError(arrow, _) => match arrow.as_ref() {
             ArrowError::DivideByZero => {
                 diagnostic.note("a number is divided by zero").help("guard the divisor, e.g. `a / NULLIF(b, 0)`")

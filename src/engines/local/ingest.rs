@@ -114,9 +114,8 @@ async fn plan(
             (execution::Format::Delimited(format), text_fields(&wanted))
         }
         Reader::JsonLines => {
-            let format = json_lines::JsonLines::new(&wanted, columns);
-            let fields = format.fields();
-            (execution::Format::JsonLines(format), fields)
+            let format = json_lines::JsonLines::new(&wanted, by_contract);
+            (execution::Format::JsonLines(format), text_fields(&wanted))
         }
         Reader::Parquet => {
             let format = parquet::Parquet::open(files, &wanted, by_contract, project_dir)?;

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use deltalake::datafusion::common::Result;
@@ -17,23 +17,31 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::engines::local::assertions::{self, Outcome};
 use crate::engines::local::node::{Work, Written};
 use crate::engines::local::stage::Stage;
-use crate::engines::local::{contract, staged};
-use crate::ir::{Assertion, Body, Dimension, Ingest, Node, OnViolation, Reader, Test};
+use crate::engines::local::{contract, failure, staged};
+use crate::ir::{Assertion, Body, Dimension, Ingest, Node, OnViolation, Reader, Schema, Test};
 
 impl Work<'_> {
     /// The outcome of every assertion in the order of declaration, the contract's casts first.
-    pub(super) async fn outcomes(&self, written: &Written, stage: &Stage) -> Result<Vec<Outcome>> {
-        let mut outcomes: BTreeMap<usize, Outcome> =
-            written.tests.outcomes(&self.node.assertions).into_iter().collect();
-        let over_files = self.node.assertions.iter().enumerate().filter(|(place, _)| !outcomes.contains_key(place));
-        let over_files: Vec<_> = over_files.collect();
-        if !over_files.is_empty() {
-            let bound = self.run.settings.memory_bytes / 4;
-            let staged = staged::register(&self.context, stage, &written.files, bound)?;
-            for (place, assertion) in over_files {
-                if let Some(outcome) = staged.check(assertion, self.is_proven(assertion)).await? {
-                    outcomes.insert(place, outcome);
+    pub(super) async fn outcomes(&self, written: &Written, stage: &Stage, schema: &Schema) -> Result<Vec<Outcome>> {
+        let mut outcomes: BTreeMap<usize, Outcome> = written.tests.outcomes().into_iter().collect();
+        let assertions = self.node.assertions.iter().enumerate();
+        let open: Vec<_> = assertions.filter(|(place, _)| !outcomes.contains_key(place)).collect();
+        if !open.is_empty() {
+            let staged = staged::register(&self.context, stage, &written.files, self.bound_bytes())?;
+            staged.stand_for(&self.node.name).await?;
+            outcomes.extend(staged.aggregates(self.node, &open).await?);
+            for (place, assertion) in open {
+                if outcomes.contains_key(&place) {
+                    continue;
                 }
+                let begun = Instant::now();
+                let judged = if self.is_proven(assertion) {
+                    staged.proven(assertion).await
+                } else {
+                    staged.check(assertion, &self.node.name, schema).await
+                };
+                let outcome = judged.map_err(|error| failure::carry(self.node, assertion, &error))?;
+                outcomes.insert(place, Outcome { duration: begun.elapsed(), ..outcome });
             }
         }
         let ragged = self.ragged_outcome(written)?;
@@ -44,8 +52,13 @@ impl Work<'_> {
         Ok(outcomes)
     }
 
+    /// What one assertion may hold in memory besides what queries reserve.
+    pub(super) fn bound_bytes(&self) -> usize {
+        self.run.settings.memory_bytes / 4
+    }
+
     /// Whether a uniqueness is known without looking: some set of columns that is unique lies within it.
-    fn is_proven(&self, assertion: &Assertion) -> bool {
+    pub(super) fn is_proven(&self, assertion: &Assertion) -> bool {
         let Test::Unique { columns } = &assertion.test else { return false };
         let lower: Vec<String> = columns.iter().map(|column| column.to_lowercase()).collect();
         let unique = &self.run.checked.typed(self.action.node).unique;
@@ -155,18 +168,21 @@ pub(super) fn violated(node: &Node, outcome: &Outcome, code: Code) -> Diagnostic
         (None, Some(contract)) if outcome.kind == "cast" => contract.site.clone(),
         (None, _) => node.site.clone().key(),
     };
-    let blocks = outcome.on_violation == OnViolation::Fail;
+    let blocks = outcome.blocks();
     let message = format!("`{}` does not hold in `{}`", outcome.label, node.name);
     let diagnostic = if blocks { Diagnostic::error(code, message) } else { Diagnostic::warning(code, message) };
     let found = match &outcome.observed {
         Some(observed) => format!("its value is {observed}"),
+        None if outcome.n_violating == 0 => "it has no value".to_owned(),
         None => format!("{} of {} rows break it", outcome.n_violating, outcome.n_considered),
     };
     let example = outcome.examples.first().map_or(String::new(), |example| format!(", e.g. {example}"));
     let help = if blocks && outcome.kind == "cast" {
         "correct the rows or the column's type; `on_cast_failure: quarantine` in the contract sets such rows aside"
-    } else if blocks {
+    } else if blocks && outcome.on_violation == OnViolation::Fail {
         "correct the rows or the expectation; `on_violation: quarantine` sets such rows aside"
+    } else if blocks {
+        "more rows would be left out than `mostly` lets through; correct the rows, or lower `mostly`"
     } else {
         "look at `quality.results` for the rows"
     };

@@ -20,18 +20,19 @@ use futures::StreamExt;
 use tokio::task::JoinSet;
 
 use crate::diagnostic::{Diagnostic, code};
+use crate::engines::local::contract::Casts;
+use crate::engines::local::evolution::{self, Evolution};
 use crate::engines::local::stage::{Stage, StagedFile, Writer};
 use crate::engines::local::table::{self, Publication};
 use crate::engines::local::{failure, staged};
-use crate::ir::{Assertion, Dimension, Node, OnViolation, Schema, Test};
-use crate::sql::{expression, types};
+use crate::ir::{Assertion, Dimension, Node, OnViolation, Test};
 
 /// A merge into a node's table.
 pub(super) struct Merging<'a> {
     pub(super) node: &'a Node,
     pub(super) stage: &'a Arc<Stage>,
     pub(super) keys: &'a [String],
-    pub(super) schema: &'a Schema,
+    pub(super) evolution: &'a Evolution,
     pub(super) bound_bytes: usize,
 }
 
@@ -81,10 +82,13 @@ impl Merging<'_> {
             owner: None,
             site: self.node.site.clone(),
         };
-        let checked =
-            async { staged::register(context, self.stage, files, self.bound_bytes)?.check(&assertion, false).await };
+        let checked = async {
+            staged::register(context, self.stage, files, self.bound_bytes)?.unique(&assertion, self.keys).await
+        };
         let outcome = checked.await.map_err(|error| self.failed(&error))?;
-        let Some(outcome) = outcome.filter(|outcome| !outcome.success) else { return Ok(()) };
+        if outcome.success {
+            return Ok(());
+        }
         let keys = crate::name::list(self.keys);
         let example = outcome.examples.first().map_or(String::new(), |example| format!(", e.g. {example}"));
         Err(vec![
@@ -109,16 +113,20 @@ impl Merging<'_> {
         let keys = Arc::new(self.staged_keys(context, files).await.map_err(|error| failed(&error))?);
         let state = existing.snapshot().map_err(|error| vec![failure::delta(self.node, "merging its rows", &error)])?;
         let mut removes = Vec::new();
+        let casts = Arc::default();
         for file in state.log_data().iter() {
             let path = file.path().into_owned();
-            let rows = self.file(context, existing, &path, file.deletion_vector_descriptor().is_none());
+            let plain = file.deletion_vector_descriptor().is_none();
+            let rows = self.file(context, existing, &path, plain, &casts);
             let rows = rows.await.map_err(|error| failed(&error))?;
-            let holds = self.holds_any(rows.clone(), &keys).await.map_err(|error| failed(&error))?;
-            if holds {
+            let replaces =
+                self.evolution.rewrites || self.holds_any(rows.clone(), &keys).await.map_err(|error| failed(&error))?;
+            if replaces {
                 files.extend(self.rest(rows, &keys).await.map_err(|error| failed(&error))?);
                 removes.push(file.remove_action(true));
             }
         }
+        evolution::check_casts(self.node, &casts)?;
         Ok(Publication::Replace(removes))
     }
 
@@ -149,6 +157,7 @@ impl Merging<'_> {
         existing: &DeltaTable,
         path: &str,
         plain: bool,
+        casts: &Arc<Casts>,
     ) -> DataFusionResult<DataFrame> {
         let state = existing.snapshot().map_err(|error| DataFusionError::External(Box::new(error)))?;
         let plain = plain && state.metadata().partition_columns().is_empty() && !path.contains("://");
@@ -157,18 +166,7 @@ impl Merging<'_> {
         } else {
             existing.table_provider().with_file_paths([path]).build().await.map(Arc::new)?
         };
-        let frame = context.read_table(table::lower_case(context, provider)?)?;
-        let columns = self.schema.columns.iter().map(|column| {
-            let name = column.name.to_lowercase();
-            if frame.schema().has_column_with_unqualified_name(&name) {
-                Ok(expression::cast_to(ident(&name), &column.data_type, frame.schema())?.alias(name))
-            } else {
-                let null = deltalake::datafusion::scalar::ScalarValue::try_from(&types::to_arrow(&column.data_type))?;
-                Ok(Expr::Literal(null, None).alias(name))
-            }
-        });
-        let columns = columns.collect::<DataFusionResult<Vec<_>>>()?;
-        frame.select(columns)
+        evolution::rows_in(context, provider, &self.evolution.schema, self.node, casts).await
     }
 
     async fn holds_any(&self, rows: DataFrame, keys: &Arc<Keys>) -> DataFusionResult<bool> {

@@ -9,24 +9,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use deltalake::DeltaTable;
-use deltalake::arrow::compute::SortOptions;
 use deltalake::datafusion::common::{DataFusionError, Result as DataFusionResult};
-use deltalake::datafusion::physical_expr::expressions::Column;
-use deltalake::datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
-use deltalake::datafusion::physical_plan::sorts::sort::SortExec;
-use deltalake::datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
+use deltalake::datafusion::physical_plan::ExecutionPlanProperties;
 use deltalake::datafusion::prelude::SessionContext;
 use futures::StreamExt;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::diagnostic::{Diagnostic, code};
-use crate::engines::local::assertions::{self, RowTests};
+use crate::engines::local::assertions::rows::{self, RowTests};
 use crate::engines::local::contract::Casts;
+use crate::engines::local::evolution::{self, Evolution};
 use crate::engines::local::ingest::Rejected;
 use crate::engines::local::judge::{ragged_rule, violated};
 use crate::engines::local::quarantine::{self, Quarantine};
-use crate::engines::local::relation::{Building, Recording, Rows};
+use crate::engines::local::relation::{self, Building, Recording, Rows};
+use crate::engines::local::spool::{self, Marks, Spool};
 use crate::engines::local::stage::{self, Stage, StagedFile, Writer};
 use crate::engines::local::table::{self, Publication, Publishing};
 use crate::engines::local::{NodeReport, Outcome, Run, failure, merge};
@@ -34,7 +32,7 @@ use crate::ir::{Body, Input, Node, NodeId, OnViolation, Relation, WriteMode};
 use crate::name::TableName;
 use crate::plan::{Action, Change, dataset_definition, source_stamp};
 use crate::sql::{session, types};
-use crate::state::{FILE_TRANSACTION, SourceFile};
+use crate::state::{FILE_TRANSACTION, SourceFile, to_commit};
 
 /// Carries out one action.
 pub(super) async fn run(run: &Run<'_>, action: &Action) -> NodeReport {
@@ -100,19 +98,22 @@ async fn attempt(run: &Run<'_>, action: &Action, report: &mut NodeReport) -> Att
     };
     let rows =
         building.rows(action.node, &recording).await.map_err(|error| work.failed("planning its query", &error))?;
-    let inputs = building.inputs;
-    if node.write.mode == WriteMode::View {
+    let inputs = building.inputs.clone();
+    if node.write.mode == WriteMode::View && node.assertions.is_empty() {
         return Ok(Outcome::Done { n_rows: 0, version: None, n_quarantined: 0, n_dropped: 0 });
     }
 
+    building.compared(action.node).await.map_err(|error| work.failed("reading what it is held against", &error))?;
     let folder = run.settings.warehouse.folder(&node.name);
     let existing = table::open(&folder).await.map_err(|error| vec![broken(node, &folder, &error)])?;
     work.sweep(&folder, existing.as_ref()).await?;
-    let schema = types::to_arrow_schema(&rows.schema);
+    let evolution = evolution::prepare(node, action, existing.as_ref(), &rows.schema)?;
+    let schema = types::to_arrow_schema(&evolution.schema);
     let stage = Stage::new(folder, &run.settings.run_id, &schema, &node.write.partition_by)
         .map_err(|error| vec![failure::node_io(node, "staging the rows", &error)])?;
     let stage = Arc::new(stage);
-    let result = work.fill_and_publish(rows, inputs, existing.as_ref(), &stage, report).await;
+    evolution.check_nulls(node, existing.as_ref(), &work.fresh_context(), &stage).await?;
+    let result = work.fill_and_publish(rows, inputs, existing.as_ref(), &stage, &evolution, report).await;
     if result.is_err() {
         stage.discard();
         if let Some(quarantine) = &work.quarantine {
@@ -133,15 +134,21 @@ impl Work<'_> {
         inputs: BTreeMap<String, i64>,
         existing: Option<&DeltaTable>,
         stage: &Arc<Stage>,
+        evolution: &Evolution,
         report: &mut NodeReport,
     ) -> Attempt<Outcome> {
         let schema = rows.schema.clone();
-        let written = self.fill(rows, stage).await.map_err(|error| self.failed("computing its rows", &error))?;
+        let written = self.fill_split(rows, stage).await.map_err(|error| self.failed("computing its rows", &error))?;
         if self.run.settings.is_cancelled() {
             return Err(vec![interrupted(self.node)]);
         }
-        report.assertions =
-            self.outcomes(&written, stage).await.map_err(|error| self.failed("testing its rows", &error))?;
+        // Where only columns change there are no rows to test.
+        if self.action.change != (Change::Append { n_files: 0 }) {
+            report.assertions = self
+                .outcomes(&written, stage, &schema)
+                .await
+                .map_err(|error| self.failed("testing its rows", &error))?;
+        }
         let mut failures: Vec<Diagnostic> = Vec::new();
         for outcome in &report.assertions {
             if outcome.blocks() {
@@ -155,8 +162,13 @@ impl Work<'_> {
         }
 
         let n_rows = written.files.iter().map(|file| file.n_rows).sum();
+        if self.node.write.mode == WriteMode::View {
+            // Its rows were written to be looked at; readers compute them.
+            stage.discard();
+            return Ok(Outcome::Done { n_rows: 0, version: None, n_quarantined: 0, n_dropped: 0 });
+        }
         let mut files = written.files;
-        let publication = self.publication(existing, stage, &mut files, &schema).await?;
+        let publication = self.publication(existing, stage, &mut files, evolution).await?;
         if self.run.settings.is_cancelled() {
             return Err(vec![interrupted(self.node)]);
         }
@@ -164,11 +176,11 @@ impl Work<'_> {
         // First, because a table that is up to date is not computed again; the stamp keeps it from being added twice.
         self.publish_quarantine(&inputs).await?;
         let publishing = Publishing {
-            schema: &schema,
+            schema: &evolution.schema,
             contract: self.node.contract.as_deref(),
             description: self.node.description.as_deref(),
             partition_by: &self.node.write.partition_by,
-            commit_info: self.commit_info(&inputs),
+            commit_info: self.commit_info(&inputs, &evolution.schema),
             transactions: self.transactions(),
         };
         let version = table::publish(existing, stage.folder(), &files, publication, publishing)
@@ -183,13 +195,35 @@ impl Work<'_> {
         })
     }
 
+    /// [`Work::fill`], by way of a spool where a test that looks at other rows takes rows out.
+    async fn fill_split(&self, rows: Rows, stage: &Arc<Stage>) -> DataFusionResult<Written> {
+        let places = spool::needed(self.node, |assertion| self.is_proven(assertion));
+        if places.is_empty() {
+            return self.fill(rows, &[], stage).await;
+        }
+        let folder = stage.folder().join("_medc_spool");
+        let run_id = &self.run.settings.run_id;
+        let cancelled = Arc::clone(&self.run.settings.cancelled);
+        let is_cancelled = move || cancelled.load(std::sync::atomic::Ordering::Relaxed);
+        let stage_of = |schema: &deltalake::arrow::datatypes::Schema| Stage::new(folder, run_id, schema, &[]);
+        let spool = Spool::write(&self.context, rows.frame.clone(), stage_of, is_cancelled).await?;
+        let filled = async {
+            let split = spool.split(&self.context, self.node, &places, self.bound_bytes()).await;
+            let (frame, marked) = split?;
+            self.fill(Rows { frame, ..rows }, &marked, stage).await
+        };
+        let filled = filled.await;
+        spool.discard();
+        filled
+    }
+
     /// Streams all rows into staged files, testing them on the way.
-    async fn fill(&self, rows: Rows, stage: &Arc<Stage>) -> DataFusionResult<Written> {
+    async fn fill(&self, rows: Rows, marked: &[(usize, Arc<Marks>)], stage: &Arc<Stage>) -> DataFusionResult<Written> {
         let state = self.context.state();
-        let plan = clustered(self.node, rows.frame.create_physical_plan().await?);
+        let plan = relation::clustered(self.node, rows.frame.create_physical_plan().await?);
         let quarantine = self.quarantine.clone();
         let stored: Vec<usize> = (0..rows.schema.columns.len()).collect();
-        let tests = Arc::new(assertions::compile(&state, &self.node.assertions, &plan.schema(), quarantine)?);
+        let tests = Arc::new(rows::compile(&state, self.node, &plan.schema(), marked, quarantine)?);
         let mut tasks = JoinSet::new();
         let (sent, mut advanced) = tokio::sync::mpsc::unbounded_channel();
         for partition in 0..plan.output_partitioning().partition_count() {
@@ -248,16 +282,19 @@ impl Work<'_> {
         existing: Option<&DeltaTable>,
         stage: &Arc<Stage>,
         files: &mut Vec<StagedFile>,
-        schema: &crate::ir::Schema,
+        evolution: &Evolution,
     ) -> Attempt<Publication> {
         let WriteMode::Merge { keys } = &self.node.write.mode else {
-            return Ok(match self.action.change {
-                Change::Append { .. } => Publication::Append,
-                Change::Create | Change::Rebuild | Change::Merge | Change::View => Publication::Overwrite,
+            return Ok(match (self.action.change, existing) {
+                (Change::Append { .. }, Some(existing)) if evolution.rewrites => {
+                    evolution.rewrite(self.node, existing, &self.fresh_context(), stage, files).await?
+                }
+                (Change::Append { .. }, _) => Publication::Append,
+                (Change::Create | Change::Rebuild | Change::Merge | Change::View, _) => Publication::Overwrite,
             });
         };
         let merging =
-            merge::Merging { node: self.node, stage, keys, schema, bound_bytes: self.run.settings.memory_bytes / 4 };
+            merge::Merging { node: self.node, stage, keys, evolution, bound_bytes: self.run.settings.memory_bytes / 4 };
         let proven = self.run.checked.typed(self.action.node).unique.iter().any(|set| {
             !set.is_empty() && set.iter().all(|column| keys.iter().any(|key| crate::name::same(key, column)))
         });
@@ -277,12 +314,13 @@ impl Work<'_> {
         })
     }
 
-    fn commit_info(&self, inputs: &BTreeMap<String, i64>) -> BTreeMap<String, Value> {
+    fn commit_info(&self, inputs: &BTreeMap<String, i64>, schema: &crate::ir::Schema) -> BTreeMap<String, Value> {
         let settings = &self.run.settings;
         let mut info = BTreeMap::from([
             ("medc.fingerprint".to_owned(), json!(self.action.fingerprint)),
             ("medc.inputs".to_owned(), json!(json!(inputs).to_string())),
             ("medc.run_id".to_owned(), json!(settings.run_id)),
+            ("medc.columns".to_owned(), json!(to_commit(schema, &self.node.write.partition_by))),
             ("medc.environment".to_owned(), json!(settings.environment)),
             ("medc.version".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
         ]);
@@ -379,21 +417,6 @@ pub(super) struct Written {
     pub(super) files: Vec<StagedFile>,
     pub(super) n_left_out: u64,
     pub(super) tests: Arc<RowTests>,
-}
-
-/// Each stream sorted by the columns that the table is clustered by. The files then overlap, but each is in order, and no
-/// stream waits for another.
-fn clustered(node: &Node, plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
-    let schema = plan.schema();
-    let columns = node.write.cluster_by.iter().filter_map(|name| {
-        let place = schema.fields().iter().position(|field| crate::name::same(field.name(), name))?;
-        let column = Column::new(schema.field(place).name(), place);
-        Some(PhysicalSortExpr::new(Arc::new(column), SortOptions { descending: false, nulls_first: true }))
-    });
-    match LexOrdering::new(columns) {
-        Some(ordering) => Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true)),
-        None => plan,
-    }
 }
 
 /// The files whose rows the action adds: those not yet appended, or all.

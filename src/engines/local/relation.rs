@@ -7,22 +7,30 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use deltalake::arrow::compute::SortOptions;
 use deltalake::arrow::datatypes::DataType;
-use deltalake::datafusion::catalog::MemorySchemaProvider;
+use deltalake::datafusion::catalog::{MemorySchemaProvider, TableProvider};
 use deltalake::datafusion::common::{Column, DataFusionError, Result, TableReference};
 use deltalake::datafusion::logical_expr::{Expr, ident};
+use deltalake::datafusion::physical_expr::expressions::Column as PhysicalColumn;
+use deltalake::datafusion::physical_expr::{LexOrdering, PhysicalSortExpr};
+use deltalake::datafusion::physical_plan::ExecutionPlan;
+use deltalake::datafusion::physical_plan::sorts::sort::SortExec;
 use deltalake::datafusion::prelude::{DataFrame, SessionContext};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
 use crate::check::Checked;
+use crate::diagnostic::{Diagnostic, code};
 use crate::engines::local::contract::{self, Casting, Casts};
 use crate::engines::local::failure::Carried;
 use crate::engines::local::ingest::Rejected;
 use crate::engines::local::operator::Planned;
 use crate::engines::local::sieve::{self, First};
 use crate::engines::local::{RunSettings, quarantine, source, table};
-use crate::ir::{Body, Ingest, Input, MetadataColumn, Node, NodeId, Operation, Relation, Schema, WriteMode};
+use crate::ir::{
+    Body, ContractColumn, Ingest, Input, MetadataColumn, Node, NodeId, Operation, Relation, Schema, WriteMode,
+};
 use crate::name::{TableName, same};
 use crate::sql::{expression, parse, session, types};
 use crate::state::SourceFile;
@@ -95,10 +103,9 @@ impl Building<'_> {
     }
 
     /// Registers an input under its name; a view by its plan.
-    fn register(&mut self, id: NodeId) -> BoxFuture<'_, Result<()>> {
+    pub(super) fn register(&mut self, id: NodeId) -> BoxFuture<'_, Result<()>> {
         async move {
             let node = self.checked.graph.node(id);
-            let name = TableReference::partial(node.name.layer.as_str(), node.name.name.as_str());
             if self.n_rows.contains_key(&node.name) {
                 return Ok(());
             }
@@ -117,14 +124,18 @@ impl Building<'_> {
                 self.n_rows.insert(node.name.clone(), readable.n_rows);
                 readable.provider
             };
-            let catalog = self.context.catalog("datafusion").expect("the default catalog");
-            if catalog.schema(&node.name.layer).is_none() {
-                catalog.register_schema(&node.name.layer, Arc::new(MemorySchemaProvider::new()))?;
-            }
-            self.context.register_table(name, provider)?;
-            Ok(())
+            self.put(&node.name, provider)
         }
         .boxed()
+    }
+
+    pub(super) fn put(&self, table: &TableName, provider: Arc<dyn TableProvider>) -> Result<()> {
+        let catalog = self.context.catalog("datafusion").expect("the default catalog");
+        if catalog.schema(&table.layer).is_none() {
+            catalog.register_schema(&table.layer, Arc::new(MemorySchemaProvider::new()))?;
+        }
+        let name = TableReference::partial(table.layer.as_str(), table.name.as_str());
+        self.context.register_table(name, provider).map(|_| ())
     }
 
     async fn relation(&self, node: &Node, relation: &Relation, recording: &Recording) -> Result<DataFrame> {
@@ -215,6 +226,7 @@ impl Building<'_> {
             if let Some(promised) = promised {
                 let data_type = types::to_arrow(&promised.column.data_type);
                 if data_type != *field.data_type() && eligible(field.data_type()) {
+                    refuse_cast(node, promised, field.data_type())?;
                     wanted.push((place, data_type));
                 }
             }
@@ -223,7 +235,7 @@ impl Building<'_> {
             return Ok(frame);
         }
         let plan = frame.create_physical_plan().await?;
-        let cast = contract::cast_rows(plan, &wanted, contract.on_cast_failure, casting);
+        let cast = contract::cast_rows(plan, &wanted, contract::Rule::of(contract), casting);
         self.context.read_table(Arc::new(Planned(cast)))
     }
 
@@ -268,7 +280,7 @@ impl Building<'_> {
         relation: &Relation,
         place: usize,
         keys: &[String],
-    ) -> Result<Option<Arc<dyn deltalake::datafusion::physical_plan::ExecutionPlan>>> {
+    ) -> Result<Option<Arc<dyn ExecutionPlan>>> {
         let Input::Table { name, .. } = &relation.input else { return Ok(None) };
         if !self.inputs.contains_key(&name.to_string()) {
             return Ok(None);
@@ -329,6 +341,21 @@ fn finish(node: &Node, promised: Option<&Schema>, frame: DataFrame, keeps_all: b
         columns.extend(others.map(Expr::Column));
     }
     Ok(Rows { frame: frame.select(columns)?, schema })
+}
+
+/// Each stream sorted by the columns that the table is clustered by. The files then overlap, but each is in order, and no
+/// stream waits for another.
+pub(super) fn clustered(node: &Node, plan: Arc<dyn ExecutionPlan>) -> Arc<dyn ExecutionPlan> {
+    let schema = plan.schema();
+    let columns = node.write.cluster_by.iter().filter_map(|name| {
+        let place = schema.fields().iter().position(|field| crate::name::same(field.name(), name))?;
+        let column = PhysicalColumn::new(schema.field(place).name(), place);
+        Some(PhysicalSortExpr::new(Arc::new(column), SortOptions { descending: false, nulls_first: true }))
+    });
+    match LexOrdering::new(columns) {
+        Some(ordering) => Arc::new(SortExec::new(ordering, plan).with_preserve_partitioning(true)),
+        None => plan,
+    }
 }
 
 /// The frame with its columns' names in lower case, without qualifiers.
@@ -392,6 +419,24 @@ fn with_originals(frame: DataFrame, node: &Node, operations: &[Operation]) -> Re
     frame.select(columns)
 }
 
+/// Refuses a file's column whose type cannot become the contract's; of tables, `check` knows the types.
+fn refuse_cast(node: &Node, promised: &ContractColumn, from: &DataType) -> Result<()> {
+    let Some(from) = types::from_arrow(from) else { return Ok(()) };
+    let Err(reason) = types::castable(&from, &promised.column.data_type) else { return Ok(()) };
+    let name = &promised.column.name;
+    let diagnostic = Diagnostic::error(
+        code::SOURCE_HEADER,
+        format!(
+            "`{name}` is `{from}` in the files of `{}`, which cannot become `{}`",
+            node.name, promised.column.data_type
+        ),
+    )
+    .at(promised.site.clone(), "promised here")
+    .note(reason)
+    .help(format!("promise `{from}` here, and convert it in a table that reads this one"));
+    Err(DataFusionError::External(Box::new(Carried(diagnostic))))
+}
+
 /// Whether anything behind the input may use a column of it: generous, since it looks at words only.
 fn needed(node: &Node, relation: &Relation, column: &str) -> bool {
     let Some(contract) = &node.contract else { return true };
@@ -412,8 +457,7 @@ fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split(|character: char| !(character.is_alphanumeric() || character == '_')).map(str::to_lowercase)
 }
 
-fn missing(node: &Node) -> crate::diagnostic::Diagnostic {
-    use crate::diagnostic::{Diagnostic, code};
+fn missing(node: &Node) -> Diagnostic {
     Diagnostic::error(code::EXECUTION, format!("the table `{}` does not exist yet", node.name))
         .at(node.site.clone().key(), "declared here")
         .help(format!("apply it first: `medc apply --select {}`", node.name))

@@ -1,36 +1,46 @@
-//! Assertions about all rows together, over the staged files: aggregates and uniqueness.
+//! Assertions about several rows together, over the staged files.
 //!
-//! In: a stage's files before they are published. Out: an `Outcome` per assertion. Aggregates are queries; uniqueness
-//! sieves the keys first and groups only those that may repeat, unless the plan proves it.
+//! In: a stage's files before they are published, and the tables of the project registered in the context. Out: an
+//! `Outcome` per assertion. Ungrouped aggregates share one query ([`aggregates`]); uniqueness sieves the keys first and
+//! groups only those that may repeat; a reference is an anti-join; distributions are numbers of `statistics`. What violates
+//! is first only counted: whole rows are read when there is something to show.
 
 use std::sync::Arc;
 
 use deltalake::arrow::array::{Array, AsArray, RecordBatch};
 use deltalake::arrow::compute::cast;
-use deltalake::arrow::datatypes::{DataType, Float64Type, Int64Type, SchemaRef};
-use deltalake::datafusion::common::{DataFusionError, Result, TableReference};
+use deltalake::arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use deltalake::datafusion::catalog::{MemorySchemaProvider, TableProvider};
+use deltalake::datafusion::common::{DataFusionError, JoinType, Result, TableReference};
 use deltalake::datafusion::functions_aggregate::expr_fn::{count, sum};
 use deltalake::datafusion::logical_expr::{Expr, ident, lit};
 use deltalake::datafusion::prelude::{DataFrame, SessionContext};
-use serde_json::Value;
 
 use crate::engines::local::assertions::{self, Counts, N_EXAMPLES, Outcome};
 use crate::engines::local::operator::Planned;
 use crate::engines::local::stage::{Stage, StagedFile};
-use crate::engines::local::{sieve, table};
-use crate::ir::{Assertion, Test};
+use crate::engines::local::{sieve, spool, table};
+use crate::ir::{Assertion, Schema, TableRef, Test};
+use crate::name::TableName;
 use crate::sql::{expression, parse, session};
 
-const NAME: &str = "medc_staged";
+mod aggregates;
+mod distribution;
 
-/// The staged files as a table of a fresh context.
+const NAME: &str = "medc_staged";
+const VIOLATED: &str = "_medc_violated";
+
+/// More rows than these don't show all their columns where a window function found them: it holds what it is given.
+const MANY_ROWS: u64 = 1_000_000;
+
+/// The staged files as a table of a context.
 pub(super) struct Staged<'a> {
-    pub(super) context: &'a SessionContext,
+    context: &'a SessionContext,
     pub(super) n_rows: u64,
-    pub(super) bound_bytes: usize,
+    bound_bytes: usize,
 }
 
-/// Registers the files. Without any the table is empty.
+/// Registers the files, in place of any before. Without any the table is empty.
 pub(super) fn register<'a>(
     context: &'a SessionContext,
     stage: &Stage,
@@ -46,8 +56,24 @@ pub(super) fn register<'a>(
         table::parquet(&paths, &schema)?
     };
     let provider = table::lower_case(context, provider)?;
-    context.register_table(TableReference::bare(NAME), provider)?;
+    replace(context, TableReference::bare(NAME), provider)?;
     Ok(Staged { context, n_rows: files.iter().map(|file| file.n_rows).sum(), bound_bytes })
+}
+
+fn replace(context: &SessionContext, name: TableReference, provider: Arc<dyn TableProvider>) -> Result<()> {
+    if let Some(layer) = name.schema() {
+        let catalog = context.catalog("datafusion").expect("the default catalog");
+        if catalog.schema(layer).is_none() {
+            catalog.register_schema(layer, Arc::new(MemorySchemaProvider::new()))?;
+        }
+    }
+    context.deregister_table(name.clone())?;
+    context.register_table(name, provider)?;
+    Ok(())
+}
+
+fn full_name(table: &TableName) -> TableReference {
+    TableReference::partial(table.layer.as_str(), table.name.as_str())
 }
 
 impl Staged<'_> {
@@ -56,98 +82,226 @@ impl Staged<'_> {
         self.context.table(TableReference::bare(NAME)).await
     }
 
-    /// The outcome of an assertion on all rows; `None` for a row test.
-    pub(super) async fn check(&self, assertion: &Assertion, proven: bool) -> Result<Option<Outcome>> {
+    /// Makes the rows what `table` means in queries.
+    pub(super) async fn stand_for(&self, table: &TableName) -> Result<()> {
+        let provider = self.context.table_provider(TableReference::bare(NAME)).await?;
+        replace(self.context, full_name(table), provider)
+    }
+
+    /// The outcome of an assertion that looks at several rows. `own` is what the rows are called in queries, `schema` their
+    /// columns as stored.
+    pub(super) async fn check(&self, assertion: &Assertion, own: &TableName, schema: &Schema) -> Result<Outcome> {
         match &assertion.test {
-            Test::Row { .. } | Test::Holds(_) => Ok(None),
-            Test::Aggregate { value, holds, .. } => self.aggregate(assertion, &value.text, &holds.text).await.map(Some),
-            Test::Window { .. }
-            | Test::Reference { .. }
-            | Test::Query(_)
-            | Test::Distribution(_)
-            | Test::Columns(_) => Err(DataFusionError::NotImplemented(assertion.kind.to_owned())),
-            Test::Unique { columns } if proven => {
-                let _ = columns;
-                let counts = Counts { n_rows: self.n_rows, n_considered: self.n_rows, n_violating: 0 };
-                Ok(Some(assertions::outcome(assertion, counts, Vec::new())))
+            Test::Unique { columns } => self.unique(assertion, columns).await,
+            Test::Reference { .. } | Test::Window { .. } => self.looking_around(assertion).await,
+            Test::Aggregate { by, value, holds } => self.grouped(assertion, by, value, holds).await,
+            Test::Query(sql) => self.query(assertion, &sql.text, own).await,
+            Test::Distribution(distribution) => self.distribution(assertion, distribution).await,
+            Test::Columns(columns) => {
+                let counts = Counts { n_rows: self.n_rows, ..Counts::default() };
+                let outcome = assertions::outcome(assertion, counts, Vec::new());
+                Ok(Outcome { observed: Some(columns.observed(schema)), success: columns.holds(schema), ..outcome })
             }
-            Test::Unique { columns } => self.unique(assertion, columns).await.map(Some),
+            Test::Row { .. } | Test::Holds(_) => {
+                Err(DataFusionError::Internal("a row test runs while rows stream by".to_owned()))
+            }
         }
     }
 
-    async fn aggregate(&self, assertion: &Assertion, value: &str, holds: &str) -> Result<Outcome> {
-        let filter = assertion.filter.as_ref().map_or(String::new(), |filter| format!(" WHERE {}", filter.text));
-        let rows = format!("SELECT {value} AS observed, COUNT(*) AS n_considered FROM {NAME}{filter}");
-        let text = format!("SELECT observed, n_considered, {holds} AS holds FROM ({rows}) AS of_all");
-        let query = parse::parse_query(&text).map_err(|error| DataFusionError::Plan(error.message))?;
-        let plan = session::plan_query(&self.context.state(), &query).await?;
-        let batches = self.context.execute_logical_plan(plan).await?.collect().await?;
-        let row = batches.iter().find(|batch| batch.num_rows() > 0);
-        let observed = row.map(|row| cast(row.column(0), &DataType::Float64)).transpose()?;
-        let observed = observed
-            .filter(|observed| observed.is_valid(0))
-            .map(|observed| observed.as_primitive::<Float64Type>().value(0));
-        let n_considered = row.map_or(0, |row| number(row, 1));
-        let holds = row
-            .is_some_and(|row| row.column(2).as_boolean_opt().is_some_and(|holds| holds.is_valid(0) && holds.value(0)));
-        let counts = Counts { n_rows: n_considered, n_considered, n_violating: 0 };
-        let mut outcome = assertions::outcome(assertion, counts, Vec::new());
-        outcome.observed = observed.map(Value::from);
-        outcome.success = holds;
-        Ok(outcome)
+    /// The outcome of an assertion that is proven: nothing violates.
+    pub(super) async fn proven(&self, assertion: &Assertion) -> Result<Outcome> {
+        let counts = self.counts(assertion, 0).await?;
+        Ok(assertions::outcome(assertion, counts, Vec::new()))
     }
 
-    /// Counts the rows beyond the first of each key.
-    async fn unique(&self, assertion: &Assertion, columns: &[String]) -> Result<Outcome> {
-        let columns: Vec<String> = columns.iter().map(|column| column.to_lowercase()).collect();
-        let keys: Vec<Expr> = columns.iter().map(ident).collect();
-        let considered = self.considered(assertion, &keys).await?;
-        let n_considered = considered.clone().count().await? as u64;
+    /// The rows that an assertion's `where` lets through.
+    async fn among(&self, assertion: &Assertion) -> Result<DataFrame> {
+        let rows = self.rows().await?;
+        match &assertion.filter {
+            None => Ok(rows),
+            Some(filter) => self.filtered(rows, &filter.text),
+        }
+    }
+
+    /// Those of them that are judged.
+    async fn considered(&self, assertion: &Assertion) -> Result<DataFrame> {
+        let rows = self.among(assertion).await?;
+        match spool::considered(assertion) {
+            None => Ok(rows),
+            Some(considered) => self.filtered(rows, &considered),
+        }
+    }
+
+    fn filtered(&self, rows: DataFrame, condition: &str) -> Result<DataFrame> {
+        let condition = expression::plan_expression(&self.context.state(), condition, rows.schema())?;
+        rows.filter(condition)
+    }
+
+    async fn counts(&self, assertion: &Assertion, n_violating: u64) -> Result<Counts> {
+        let n_rows = match &assertion.filter {
+            None => self.n_rows,
+            Some(_) => self.among(assertion).await?.count().await? as u64,
+        };
+        let n_considered = match spool::considered(assertion) {
+            None => n_rows,
+            Some(_) => self.considered(assertion).await?.count().await? as u64,
+        };
+        Ok(Counts { n_rows, n_considered, n_violating })
+    }
+
+    /// Some columns of the rows that violate an assertion which looks at other rows; `None` where none do.
+    pub(super) async fn violating(&self, assertion: &Assertion, columns: &[Expr]) -> Result<Option<DataFrame>> {
+        match &assertion.test {
+            Test::Unique { columns: keys } => {
+                if self.n_repeated(assertion, keys).await? == 0 {
+                    return Ok(None);
+                }
+                self.repeated_rows(assertion, keys, columns, None).await.map(Some)
+            }
+            Test::Reference { columns: own, table, referenced } => {
+                self.dangling(assertion, (own, table, referenced), columns).await.map(Some)
+            }
+            Test::Window { violated, .. } => {
+                let rows = self.considered(assertion).await?.into_view();
+                let name = "medc_considered";
+                replace(self.context, TableReference::bare(name), rows)?;
+                let text = format!("SELECT *, (\n{}\n) AS {VIOLATED} FROM {name}", violated.text);
+                let rows = self.plan(&text).await?.filter(ident(VIOLATED).is_true())?;
+                rows.select(columns.to_vec()).map(Some)
+            }
+            Test::Row { .. }
+            | Test::Holds(_)
+            | Test::Aggregate { .. }
+            | Test::Query(_)
+            | Test::Distribution(_)
+            | Test::Columns(_) => Ok(None),
+        }
+    }
+
+    async fn plan(&self, text: &str) -> Result<DataFrame> {
+        let query = parse::parse_query(text).map_err(|error| DataFusionError::Plan(error.message))?;
+        let plan = session::plan_query(&self.context.state(), &query).await?;
+        self.context.execute_logical_plan(plan).await
+    }
+
+    async fn looking_around(&self, assertion: &Assertion) -> Result<Outcome> {
+        let n_violating = match self.violating(assertion, &[lit(1).alias("one")]).await? {
+            None => 0,
+            Some(rows) => rows.count().await? as u64,
+        };
+        let mut examples = Vec::new();
+        if n_violating > 0 {
+            let holds_all = matches!(assertion.test, Test::Window { .. }) && self.n_rows > MANY_ROWS;
+            let few = assertion.columns.iter().map(|column| ident(column.to_lowercase())).collect();
+            let columns = if holds_all && !assertion.columns.is_empty() { few } else { self.all_columns().await? };
+            if let Some(rows) = self.violating(assertion, &columns).await? {
+                examples = first(rows).await?;
+            }
+        }
+        Ok(assertions::outcome(assertion, self.counts(assertion, n_violating).await?, examples))
+    }
+
+    async fn all_columns(&self) -> Result<Vec<Expr>> {
+        Ok(self.rows().await?.schema().columns().into_iter().map(|column| ident(column.name)).collect())
+    }
+
+    /// The rows whose values stand in no row of the referenced table.
+    async fn dangling(
+        &self,
+        assertion: &Assertion,
+        (own, table, referenced): (&[String], &TableRef, &[String]),
+        columns: &[Expr],
+    ) -> Result<DataFrame> {
+        // The referenced side is read once into memory where it is the smaller one, as it mostly is.
+        let known = |place: usize| format!("_medc_known_{place}");
+        let others = referenced.iter().enumerate().map(|(place, name)| ident(name.to_lowercase()).alias(known(place)));
+        let others: Vec<Expr> = others.collect();
+        let others = self.context.table(full_name(&table.name)).await?.select(others)?;
+        let rows = self.considered(assertion).await?;
+        let pairs = own.iter().enumerate().map(|(place, name)| ident(known(place)).eq(ident(name.to_lowercase())));
+        let pairs: Vec<Expr> = pairs.collect();
+        others.join_on(rows, JoinType::RightAnti, pairs)?.select(columns.to_vec())
+    }
+
+    /// Counts every row of a key that several rows have.
+    pub(super) async fn unique(&self, assertion: &Assertion, columns: &[String]) -> Result<Outcome> {
+        let n_violating = self.n_repeated(assertion, columns).await?;
+        let mut examples = Vec::new();
+        if n_violating > 0 {
+            let shown = self.all_columns().await?;
+            let rows = self.repeated_rows(assertion, columns, &shown, Some(N_EXAMPLES)).await?;
+            examples = first(rows).await?;
+        }
+        Ok(assertions::outcome(assertion, self.counts(assertion, n_violating).await?, examples))
+    }
+
+    async fn n_repeated(&self, assertion: &Assertion, columns: &[String]) -> Result<u64> {
+        let total =
+            self.repeated(assertion, columns).await?.aggregate(vec![], vec![sum(ident("_medc_n")).alias("n")])?;
+        let batches = total.collect().await?;
+        Ok(batches.iter().find(|batch| batch.num_rows() > 0).map_or(0, |row| number(row, 0)))
+    }
+
+    /// The keys that several rows have, and how many. They are sieved first, so that few are grouped.
+    async fn repeated(&self, assertion: &Assertion, columns: &[String]) -> Result<DataFrame> {
+        let keys: Vec<Expr> = columns.iter().map(|column| ident(column.to_lowercase())).collect();
+        let considered = self.considered(assertion).await?.select(keys.clone())?;
         let plan = considered.clone().create_physical_plan().await?;
         let again = considered.create_physical_plan().await?;
         let suspects = sieve::suspects(plan, again, Some(self.n_rows), self.bound_bytes);
-        let repeated = self
-            .context
+        self.context
             .read_table(Arc::new(Planned(suspects)))?
-            .aggregate(keys, vec![count(lit(1)).alias("n")])?
-            .filter(ident("n").gt(lit(1)))?;
-        let total = repeated.clone().aggregate(vec![], vec![sum(ident("n") - lit(1)).alias("n")])?;
-        // The plan under `total` is read once; the examples need their own.
-        let batches = total.collect().await?;
-        let n_violating = batches.iter().find(|batch| batch.num_rows() > 0).map_or(0, |row| number(row, 0));
-        let examples = if n_violating == 0 { Vec::new() } else { self.repeated(assertion, &columns).await? };
-        let counts = Counts { n_rows: self.n_rows, n_considered, n_violating };
-        Ok(assertions::outcome(assertion, counts, examples))
+            .aggregate(keys, vec![count(lit(1)).alias("_medc_n")])?
+            .filter(ident("_medc_n").gt(lit(1)))
     }
 
-    async fn considered(&self, assertion: &Assertion, keys: &[Expr]) -> Result<DataFrame> {
-        let mut rows = self.context.table(TableReference::bare(NAME)).await?;
-        if let Some(filter) = &assertion.filter {
-            let filter = expression::plan_expression(&self.context.state(), &filter.text, rows.schema())?;
-            rows = rows.filter(filter)?;
-        }
-        if let Some(given) = keys.iter().cloned().map(Expr::is_not_null).reduce(Expr::and) {
-            rows = rows.filter(given)?;
-        }
-        rows.select(keys.to_vec())
+    async fn repeated_rows(
+        &self,
+        assertion: &Assertion,
+        keys: &[String],
+        columns: &[Expr],
+        n_keys: Option<usize>,
+    ) -> Result<DataFrame> {
+        let known = |place: usize| format!("_medc_known_{place}");
+        let renamed = keys.iter().enumerate().map(|(place, key)| ident(key.to_lowercase()).alias(known(place)));
+        let renamed: Vec<Expr> = renamed.collect();
+        let repeated = self.repeated(assertion, keys).await?.limit(0, n_keys)?.select(renamed)?;
+        let pairs = keys.iter().enumerate().map(|(place, key)| ident(known(place)).eq(ident(key.to_lowercase())));
+        let pairs: Vec<Expr> = pairs.collect();
+        let rows = self.considered(assertion).await?;
+        repeated.join_on(rows, JoinType::RightSemi, pairs)?.select(columns.to_vec())
     }
 
-    async fn repeated(&self, assertion: &Assertion, columns: &[String]) -> Result<Vec<String>> {
-        let keys: Vec<Expr> = columns.iter().map(ident).collect();
-        let rows = self
-            .considered(assertion, &keys)
-            .await?
-            .aggregate(keys, vec![count(lit(1)).alias("_n_rows")])?
-            .filter(ident("_n_rows").gt(lit(1)))?
-            .limit(0, Some(N_EXAMPLES))?;
-        let mut examples = Vec::new();
-        for batch in rows.collect().await? {
-            for row in 0..batch.num_rows() {
-                examples.push(assertions::example(&batch, row)?);
-            }
+    /// The rows that the query gives violate; its own table is the rows that `where` lets through.
+    async fn query(&self, assertion: &Assertion, text: &str, own: &TableName) -> Result<Outcome> {
+        if assertion.filter.is_some() {
+            let among = self.among(assertion).await?.into_view();
+            replace(self.context, full_name(own), among)?;
         }
-        Ok(examples)
+        let judged = async {
+            let rows = self.plan(text).await?;
+            let n_violating = rows.clone().count().await? as u64;
+            let examples = if n_violating == 0 { Vec::new() } else { first(rows).await? };
+            let counts = self.counts(assertion, n_violating).await?;
+            Ok(assertions::outcome(assertion, counts, examples))
+        };
+        let judged = judged.await;
+        if assertion.filter.is_some() {
+            self.stand_for(own).await?;
+        }
+        judged
     }
+}
+
+/// The first rows, as examples.
+async fn first(rows: DataFrame) -> Result<Vec<String>> {
+    let mut examples = Vec::new();
+    for batch in rows.limit(0, Some(N_EXAMPLES))?.collect().await? {
+        for row in 0..batch.num_rows() {
+            examples.push(assertions::example(&batch, row)?);
+        }
+    }
+    Ok(examples)
 }
 
 fn number(row: &RecordBatch, column: usize) -> u64 {

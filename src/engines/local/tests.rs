@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostics, Site, SourceId};
 use crate::graph::Graph;
 use crate::ir::{
     Assertion, Column, Contract, ContractColumn, DataType, Delimited, Dimension, Ingest, Input, Node, OnViolation,
-    Operation, Ordering as Key, Reader, Relation, Sql, Test, Write, WriteMode,
+    Operation, Ordering as Key, Reader, Relation, SchemaEvolution, Sql, Test, Write, WriteMode,
 };
 use crate::name::TableName;
 use crate::plan;
@@ -64,9 +64,15 @@ fn node(table: &str, body: Body, columns: &[(&str, &str)]) -> Node {
             version: None,
             columns: columns.iter().map(column).collect(),
             on_cast_failure: OnViolation::Fail,
+            timezone: None,
             site: site(),
         })),
-        write: Write { mode: WriteMode::Overwrite, cluster_by: Vec::new(), partition_by: Vec::new() },
+        write: Write {
+            mode: WriteMode::Overwrite,
+            cluster_by: Vec::new(),
+            partition_by: Vec::new(),
+            schema_evolution: SchemaEvolution::Evolve,
+        },
         assertions: Vec::new(),
         dataset: None,
         feature_table: None,
@@ -408,8 +414,12 @@ fn a_merge_of_many_rows_updates_and_inserts() {
     let merged = |table: &str, partition_by: Vec<String>| {
         let mut merged =
             node(table, from("bronze.rows", vec![]), &[("Id", "bigint"), ("part", "int"), ("v", "string")]);
-        merged.write =
-            Write { mode: WriteMode::Merge { keys: vec!["id".to_owned()] }, cluster_by: Vec::new(), partition_by };
+        merged.write = Write {
+            mode: WriteMode::Merge { keys: vec!["id".to_owned()] },
+            cluster_by: Vec::new(),
+            partition_by,
+            schema_evolution: SchemaEvolution::Evolve,
+        };
         merged
     };
     let checked = checked(vec![

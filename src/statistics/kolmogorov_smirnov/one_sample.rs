@@ -60,7 +60,11 @@ fn one_sided(distance: f64, n: u64) -> f64 {
 /// Software 8(18) (2003).
 fn durbin(distance: f64, n: u64) -> f64 {
     let scaled = double(n) * distance;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most some dozens where this is used")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "at most some dozens where this is used"
+    )]
     let k = scaled.ceil() as usize;
     let power = Matrix::durbin(k, length(k) - scaled).power(n);
     // n!/n^n, a factor at a time; the exponent apart from the number, or it would underflow.

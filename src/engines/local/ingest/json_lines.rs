@@ -1,19 +1,15 @@
 //! JSON lines: one object a line, blank lines skipped.
 //!
 //! In: a block of lines. Out: a text column per wanted name. Scalars keep their spelling (`1.10`, `001` in quotes),
-//! `null` and absent keys are NULL. A nested value becomes what the contract says if that is an array, a map or a
-//! struct, and compact JSON text otherwise. A key that the contract lacks is an error, since a contract names everything
-//! that is there. Scalars are not cast.
+//! `null` and absent keys are NULL, a nested value is compact JSON text. A key that the contract lacks is an error, since a
+//! contract names everything that is there. Nothing is cast.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use deltalake::arrow::array::{ArrayRef, RecordBatch, StringBuilder, new_empty_array};
-use deltalake::arrow::datatypes::{DataType, Field};
-use deltalake::arrow::error::ArrowError;
-use deltalake::arrow::json::ReaderBuilder;
+use deltalake::arrow::array::{ArrayRef, RecordBatch, StringBuilder};
 use encoding_rs::UTF_8;
 
 use super::Outcome;
@@ -24,9 +20,7 @@ use super::execution::Recipe;
 use super::read::unreadable;
 use super::text::BATCH_ROWS;
 use crate::diagnostic::Diagnostic;
-use crate::ir;
 use crate::name;
-use crate::sql::types::to_arrow;
 use crate::state::SourceFile;
 
 mod object;
@@ -39,7 +33,6 @@ const HEADER_BYTES: usize = 1 << 20;
 /// JSON lines, ready to be read.
 pub(super) struct JsonLines {
     names: Vec<String>,
-    fields: Vec<Arc<Field>>,
     by_contract: bool,
     pub(super) block_bytes: usize,
 }
@@ -84,24 +77,8 @@ fn bad_line(shown: &str, line: u64, row: &[u8], wrong: &Wrong) -> Box<Diagnostic
 }
 
 impl JsonLines {
-    pub(super) fn new(names: &[String], contract: Option<&ir::Schema>) -> Self {
-        let data_type = |name: &String| contract.and_then(|schema| schema.column(name)).map(|column| &column.data_type);
-        let field = |name: &String| match data_type(name) {
-            Some(nested @ (ir::DataType::Array(_) | ir::DataType::Map(..) | ir::DataType::Struct(_))) => {
-                Arc::new(Field::new(name, to_arrow(nested), true))
-            }
-            _ => Arc::new(Field::new(name, DataType::Utf8, true)),
-        };
-        JsonLines {
-            names: names.to_vec(),
-            fields: names.iter().map(field).collect(),
-            by_contract: contract.is_some(),
-            block_bytes: BLOCK_BYTES,
-        }
-    }
-
-    pub(super) fn fields(&self) -> Vec<Field> {
-        self.fields.iter().map(|field| field.as_ref().clone()).collect()
+    pub(super) fn new(names: &[String], by_contract: bool) -> Self {
+        JsonLines { names: names.to_vec(), by_contract, block_bytes: BLOCK_BYTES }
     }
 
     pub(super) fn blocks(&self, files: Arc<[SourceFile]>, project_dir: PathBuf) -> Blocks {
@@ -112,7 +89,7 @@ impl JsonLines {
     pub(super) fn parse(&self, recipe: &Recipe, block: &Block, ready: &mut VecDeque<RecordBatch>) -> Outcome<()> {
         let shown = &recipe.files[block.file].path;
         check_utf8(block, shown)?;
-        let mut columns = Columns::new(&self.fields);
+        let mut columns = Columns::new(self.names.len());
         for (line, span) in lines(block) {
             self.row(shown, line, &block.text[span], &mut columns)?;
             if columns.lines.len() == BATCH_ROWS {
@@ -146,10 +123,9 @@ impl JsonLines {
         }
         for (slot, cells) in columns.slots.iter().zip(&mut columns.cells) {
             let value = slot.clone().filter(|value| row[value.clone()] != *b"null");
-            match (cells, value) {
-                (Cells::Text(builder), Some(value)) => builder.append_value(text_of(row, value).map_err(bad)?),
-                (Cells::Text(builder), None) => builder.append_null(),
-                (Cells::Nested(_, values), value) => values.push(value.map(|value| row[value].to_vec())),
+            match value {
+                Some(value) => cells.append_value(text_of(row, value).map_err(bad)?),
+                None => cells.append_null(),
             }
         }
         columns.lines.push(i64::try_from(line).unwrap_or(i64::MAX));
@@ -169,7 +145,7 @@ impl JsonLines {
 
 /// The columns of a batch while they grow.
 struct Columns {
-    cells: Vec<Cells>,
+    cells: Vec<StringBuilder>,
     lines: Vec<i64>,
     /// The values of the row at hand.
     slots: Vec<Option<Range<usize>>>,
@@ -177,23 +153,12 @@ struct Columns {
     order: Vec<usize>,
 }
 
-/// One column's values.
-enum Cells {
-    Text(StringBuilder),
-    /// JSON values, to be read as the field's type.
-    Nested(Arc<Field>, Vec<Option<Vec<u8>>>),
-}
-
 impl Columns {
-    fn new(fields: &[Arc<Field>]) -> Self {
-        let cells = |field: &Arc<Field>| match field.data_type() {
-            DataType::Utf8 => Cells::Text(StringBuilder::new()),
-            _ => Cells::Nested(Arc::clone(field), Vec::new()),
-        };
+    fn new(n_columns: usize) -> Self {
         Columns {
-            cells: fields.iter().map(cells).collect(),
+            cells: std::iter::repeat_with(StringBuilder::new).take(n_columns).collect(),
             lines: Vec::new(),
-            slots: vec![None; fields.len()],
+            slots: vec![None; n_columns],
             order: Vec::new(),
         }
     }
@@ -202,42 +167,9 @@ impl Columns {
         let lines = std::mem::take(&mut self.lines);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(recipe.schema.fields().len());
         for cells in &mut self.cells {
-            arrays.push(match cells {
-                Cells::Text(builder) => Arc::new(builder.finish()),
-                Cells::Nested(field, values) => {
-                    let values = std::mem::take(values);
-                    decode(field, &values).map_err(|_| misfit(field, &values, &lines, shown))?
-                }
-            });
+            arrays.push(Arc::new(cells.finish()));
         }
         arrays.extend(recipe.metadata.arrays(shown, Some(&lines), lines.len()));
         Ok(RecordBatch::try_new(Arc::clone(&recipe.schema), arrays).expect("columns as the schema has them"))
     }
-}
-
-/// Reads JSON values as a nested type; members that the type lacks are an error.
-fn decode(field: &Arc<Field>, values: &[Option<Vec<u8>>]) -> Result<ArrayRef, ArrowError> {
-    let mut decoder = ReaderBuilder::new_with_field(Arc::clone(field))
-        .with_batch_size(values.len().max(1))
-        .with_coerce_primitive(true)
-        .with_strict_mode(true)
-        .build_decoder()?;
-    for value in values {
-        decoder.decode(value.as_deref().unwrap_or(b"null"))?;
-        decoder.decode(b"\n")?;
-    }
-    match decoder.flush()? {
-        Some(batch) => Ok(Arc::clone(batch.column(0))),
-        None => Ok(new_empty_array(field.data_type())),
-    }
-}
-
-/// Finds the line whose value is not of the column's type.
-fn misfit(field: &Arc<Field>, values: &[Option<Vec<u8>>], lines: &[i64], shown: &str) -> Box<Diagnostic> {
-    let wrong = values.iter().zip(lines).find_map(|(value, line)| {
-        decode(field, std::slice::from_ref(value)).err().map(|error| (line, error.to_string()))
-    });
-    let (line, reason) = wrong.unwrap_or((lines.first().unwrap_or(&0), "it does not fit".to_owned()));
-    let message = format!("`{shown}` line {line} has a `{}` that is not of the contract's type", field.name());
-    Box::new(unreadable(message).note(reason).help("correct the contract's type, or declare the column as `string`"))
 }
