@@ -21,9 +21,11 @@ mod lineage;
 mod memory;
 mod plan;
 mod progress;
+mod report;
 mod select;
 mod show;
 mod stages;
+mod test;
 mod ui;
 mod validate;
 
@@ -130,8 +132,10 @@ fn run(command: &Command, session: &mut Session) -> Outcome {
         Command::Validate(options) => validate::run(options, session),
         Command::Plan(options) => plan::run(options, session),
         Command::Apply(options) => apply::run(options, session),
+        Command::Test(options) => test::run(options, session),
         Command::Show(options) => show::run(options, session),
         Command::Lineage(options) => lineage::run(options, session),
+        Command::Report(options) => report::run(options, session),
         Command::Contract(options) => contract::run(options, session),
         Command::Export(options) => export::run(options, session),
         Command::Explain(options) => explain::run(options, session),

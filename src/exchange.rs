@@ -8,6 +8,7 @@ use crate::diagnostic::Site;
 use crate::expectations::Expectation;
 
 pub mod great_expectations;
+pub mod odcs;
 
 /// An expectation that was written in another dialect.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,17 +11,69 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 
-use crate::diagnostic::{Site, code};
-use crate::ir::{Assertion, DataType, Dimension, OnViolation, Severity, Test};
+use crate::diagnostic::{Fix, Site, code};
+use crate::ir::{Assertion, ContractColumn, DataType, Dimension, MetadataColumn, OnViolation, Severity, Sql, Test};
 use crate::kind::{self, Problem};
+use crate::name;
 
 pub mod accepted_values;
 pub mod between;
+pub mod column_count;
+pub mod column_exists;
+pub mod column_greater;
+pub mod column_pair_in;
+pub mod columns;
+pub mod columns_distinct;
+pub mod columns_equal;
+pub mod columns_sum;
+pub mod date_parseable;
+pub mod decreasing;
+pub mod distinct_count;
+pub mod distinct_values;
+pub mod distribution;
 pub mod expression;
+pub mod freshness;
+pub mod greater_than;
+pub mod increasing;
+pub mod is_null;
+pub mod json_parseable;
+pub mod length;
+pub mod less_than;
+pub mod like;
 pub mod matches;
+pub mod max;
+pub mod mean;
+pub mod median;
+pub mod min;
+pub mod most_common;
+pub mod non_null_share;
+pub mod not_in;
+pub mod not_like;
+pub mod not_matches;
 pub mod not_null;
+pub mod numeric_parseable;
+pub mod of_type;
+pub mod outliers;
+pub mod quantile;
+pub mod query;
+pub mod references;
 pub mod row_count;
+pub mod stdev;
+pub mod sum;
 pub mod unique;
+pub mod unique_share;
+pub mod volume;
+
+mod bounds;
+mod duration;
+mod moment;
+mod pattern;
+mod reference;
+mod sequence;
+mod several;
+mod values;
+
+pub use reference::{Page, pages};
 
 /// One kind of expectation.
 pub struct Kind {
@@ -31,82 +83,107 @@ pub struct Kind {
     pub dimension: Dimension,
     /// The JSON Schema of the long body, with the struct's docs.
     schema: fn(&mut SchemaGenerator) -> Schema,
-    /// The short form: its JSON Schema, and the key of the long body that it stands for. An `Null` schema means that the
-    /// bare word is enough.
     short: Short,
     lower: fn(&Value, &Subject<'_>) -> Result<Sentence, Problem>,
+    example: Example,
+    /// What other tools call it.
+    alike: &'static [(Tool, &'static str)],
 }
 
 /// What may be written instead of the long body.
-pub enum Short {
+#[derive(Debug, Clone, Copy)]
+enum Short {
     /// The kind's name alone; all of the long body is optional.
     Word,
-    /// A list, which is the long body's value under this key.
-    List(&'static str),
-    /// A text, which is the long body's value under this key.
-    Text(&'static str),
+    /// The long body's value under this key.
+    Key(&'static str),
+    /// Either.
+    WordOrKey(&'static str),
     /// Nothing: only the long body.
-    None,
+    Long,
+}
+
+impl Short {
+    fn is_word(self) -> bool {
+        match self {
+            Short::Word | Short::WordOrKey(_) => true,
+            Short::Key(_) | Short::Long => false,
+        }
+    }
+
+    fn key(self) -> Option<&'static str> {
+        match self {
+            Short::Key(key) | Short::WordOrKey(key) => Some(key),
+            Short::Word | Short::Long => None,
+        }
+    }
+}
+
+/// An example for the reference, which a test validates: elements of an `expect`.
+struct Example {
+    /// The column that it stands below, and its type; `None` for a table's `expect`.
+    column: Option<(&'static str, &'static str)>,
+    /// Elements in YAML, one a line.
+    expect: &'static [&'static str],
+}
+
+/// Another tool that has expectations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tool {
+    GreatExpectations,
+    Dbt,
+    Odcs,
 }
 
 /// All kinds, in the order of the reference.
 pub const KINDS: &[Kind] = &[
-    Kind {
-        name: "not_null",
-        of_column: true,
-        dimension: Dimension::Completeness,
-        schema: schema_of::<not_null::NotNull>,
-        short: Short::Word,
-        lower: not_null::lower,
-    },
-    Kind {
-        name: "unique",
-        of_column: false,
-        dimension: Dimension::Uniqueness,
-        schema: schema_of::<unique::Unique>,
-        short: Short::List("columns"),
-        lower: unique::lower,
-    },
-    Kind {
-        name: "accepted_values",
-        of_column: true,
-        dimension: Dimension::Validity,
-        schema: schema_of::<accepted_values::AcceptedValues>,
-        short: Short::List("values"),
-        lower: accepted_values::lower,
-    },
-    Kind {
-        name: "between",
-        of_column: true,
-        dimension: Dimension::Accuracy,
-        schema: schema_of::<between::Between>,
-        short: Short::None,
-        lower: between::lower,
-    },
-    Kind {
-        name: "matches",
-        of_column: true,
-        dimension: Dimension::Validity,
-        schema: schema_of::<matches::Matches>,
-        short: Short::Text("regex"),
-        lower: matches::lower,
-    },
-    Kind {
-        name: "expression",
-        of_column: false,
-        dimension: Dimension::Consistency,
-        schema: schema_of::<expression::Expression>,
-        short: Short::Text("sql"),
-        lower: expression::lower,
-    },
-    Kind {
-        name: "row_count",
-        of_column: false,
-        dimension: Dimension::Completeness,
-        schema: schema_of::<row_count::RowCount>,
-        short: Short::None,
-        lower: row_count::lower,
-    },
+    not_null::KIND,
+    is_null::KIND,
+    accepted_values::KIND,
+    not_in::KIND,
+    between::KIND,
+    greater_than::KIND,
+    less_than::KIND,
+    matches::KIND,
+    not_matches::KIND,
+    like::KIND,
+    not_like::KIND,
+    length::KIND,
+    date_parseable::KIND,
+    json_parseable::KIND,
+    numeric_parseable::KIND,
+    columns_equal::KIND,
+    column_greater::KIND,
+    column_pair_in::KIND,
+    columns_distinct::KIND,
+    columns_sum::KIND,
+    expression::KIND,
+    increasing::KIND,
+    decreasing::KIND,
+    outliers::KIND,
+    unique::KIND,
+    references::KIND,
+    row_count::KIND,
+    distinct_count::KIND,
+    distinct_values::KIND,
+    min::KIND,
+    max::KIND,
+    mean::KIND,
+    median::KIND,
+    stdev::KIND,
+    sum::KIND,
+    quantile::KIND,
+    unique_share::KIND,
+    non_null_share::KIND,
+    most_common::KIND,
+    freshness::KIND,
+    volume::KIND,
+    columns::KIND,
+    column_exists::KIND,
+    column_count::KIND,
+    of_type::KIND,
+    distribution::KIND,
+    query::KIND,
 ];
 
 fn schema_of<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
@@ -140,15 +217,24 @@ pub struct Options {
     /// The column, where the expectation does not stand below one.
     #[serde(default)]
     pub column: Option<String>,
+    /// Columns whose equal values make a group; each group is judged by itself. For kinds that aggregate only. Example:
+    /// `[species]`.
+    #[serde(default)]
+    pub group_by: Vec<String>,
 }
 
-const OPTION_KEYS: [&str; 7] = ["on_violation", "mostly", "where", "severity", "description", "owner", "column"];
+const OPTION_KEYS: [&str; 8] =
+    ["on_violation", "mostly", "where", "severity", "description", "owner", "column", "group_by"];
 
 /// What an expectation speaks of, for `lower`.
 pub struct Subject<'a> {
     /// The column, as the contract spells it.
     pub column: Option<&'a str>,
     pub data_type: Option<&'a DataType>,
+    /// The contract's columns; none where there is no contract, so that nothing is known.
+    pub columns: &'a [ContractColumn],
+    /// The columns whose equal values make a group, for kinds that aggregate.
+    pub groups: &'a [String],
     /// The site of a JSON pointer relative to the long body.
     pub site_of: &'a dyn Fn(&str) -> Site,
 }
@@ -161,6 +247,66 @@ impl Subject<'_> {
                 .help("put it below the column's `expect`, or add `column: NAME`")
         })
     }
+
+    /// The column, which must be of a type that `fits`; `holds` says what such columns hold, e.g. `numbers`.
+    fn column_of(&self, kind: &str, fits: fn(&DataType) -> bool, holds: &str) -> Result<&str, Problem> {
+        let column = self.column()?;
+        match self.data_type {
+            Some(other) if !fits(other) => Err(unfit(kind, "", column, other, holds)),
+            Some(_) | None => Ok(column),
+        }
+    }
+
+    /// The type of another column that the body names at `pointer`; `None` if nothing is known of it.
+    ///
+    /// # Errors
+    /// `resolve::expectation` if the contract has no such column.
+    fn other(&self, column: &str, pointer: &str) -> Result<Option<&DataType>, Problem> {
+        let is_metadata = MetadataColumn::ALL.iter().any(|known| name::same(known.name(), column));
+        let known = self.columns.iter().find(|known| name::same(&known.column.name, column));
+        if known.is_some() || is_metadata || self.columns.is_empty() {
+            return Ok(known.map(|known| &known.column.data_type));
+        }
+        let names = self.columns.iter().map(|known| known.column.name.as_str());
+        let problem = Problem::new(code::EXPECTATION, pointer, format!("the contract has no column `{column}`"));
+        let fix = name::nearest(column, names.clone()).map(Fix::value);
+        Err(Problem { help: name::did_you_mean(column, names), fix, ..problem })
+    }
+
+    /// SQL that was made from what stands at `pointer`.
+    fn sql(&self, text: impl Into<std::sync::Arc<str>>, pointer: &str) -> Sql {
+        kind::generated(text, &(self.site_of)(pointer))
+    }
+
+    /// A test of each value of `column` by itself; NULLs are not considered.
+    fn each_value(&self, column: &str, label: String, violated: String) -> Sentence {
+        let considered = format!("{} IS NOT NULL", kind::column(column));
+        let test = Test::Row { considered: Some(self.sql(considered, "")), violated: self.sql(violated, "") };
+        Sentence { label, columns: vec![column.to_owned()], test }
+    }
+
+    /// A condition on one number of the table, or of each group.
+    fn aggregate(&self, columns: &[&str], label: String, value: String, holds: String) -> Sentence {
+        let test = Test::Aggregate { by: Vec::new(), value: self.sql(value, ""), holds: self.sql(holds, "") };
+        Sentence { label, columns: columns.iter().map(|column| (*column).to_owned()).collect(), test }
+    }
+}
+
+fn unfit(kind: &str, pointer: &str, column: &str, data_type: &DataType, holds: &str) -> Problem {
+    let message = format!("`{kind}` judges {holds}, and `{column}` is {data_type}");
+    Problem::new(code::EXPECTATION, pointer, message)
+        .help(format!("say it of a column of {holds}, or give the column another type in the contract"))
+}
+
+/// A column of a table of the project.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+struct TableColumn {
+    /// The table, `layer.name`. Example: `silver.countries`.
+    table: String,
+    /// The column. Example: `code`.
+    column: String,
 }
 
 /// What a kind lowers to; the options are added by [`Expectation::lower`].
@@ -194,6 +340,11 @@ impl Expectation {
         self.kind.name
     }
 
+    /// The long body without the options.
+    pub fn body(&self) -> &Value {
+        &self.body
+    }
+
     pub fn of_column(&self) -> bool {
         self.kind.of_column
     }
@@ -206,6 +357,7 @@ impl Expectation {
     pub fn lower(
         &self,
         column: Option<(&str, Option<&DataType>)>,
+        columns: &[ContractColumn],
         site_of: &dyn Fn(&str) -> Site,
     ) -> Result<Assertion, Problem> {
         let here = |pointer: &str| self.outer_pointer(pointer);
@@ -213,13 +365,17 @@ impl Expectation {
         let subject = Subject {
             column: column.map(|(name, _)| name),
             data_type: column.and_then(|(_, data_type)| data_type),
+            columns,
+            groups: &self.options.group_by,
             site_of: &body_site,
         };
         if self.options.mostly.is_some_and(|mostly| mostly <= 0.0) {
             return Err(Problem::new(code::EXPECTATION, here("/mostly"), "`mostly: 0` is true of any rows")
                 .help("give the least share that must hold, e.g. `0.99`, or remove the expectation"));
         }
-        let sentence = (self.kind.lower)(&self.body, &subject)
+        let mut sentence = (self.kind.lower)(&self.body, &subject)
+            .map_err(|problem| Problem { pointer: here(&problem.pointer), ..problem })?;
+        self.group(&mut sentence, &subject)
             .map_err(|problem| Problem { pointer: here(&problem.pointer), ..problem })?;
         let on_violation = self.options.on_violation.unwrap_or_default();
         match &sentence.test {
@@ -243,6 +399,30 @@ impl Expectation {
             owner: self.options.owner.clone(),
             site: site_of(""),
         })
+    }
+
+    /// Adds `group_by` to an aggregate.
+    fn group(&self, sentence: &mut Sentence, subject: &Subject<'_>) -> Result<(), Problem> {
+        let groups = &self.options.group_by;
+        if groups.is_empty() {
+            return Ok(());
+        }
+        let Test::Aggregate { by, .. } = &mut sentence.test else {
+            let problem = format!("`{}` has no groups: it does not aggregate", self.kind.name);
+            return Err(Problem::new(code::EXPECTATION, "/group_by", problem)
+                .help("remove `group_by`; `where` looks at some of the rows"));
+        };
+        values::refuse_repeated_columns(groups, "/group_by")?;
+        for (index, group) in groups.iter().enumerate() {
+            subject.other(group, &format!("/group_by/{index}"))?;
+        }
+        let own = std::mem::take(by);
+        *by = groups.iter().cloned().chain(own).collect();
+        sentence
+            .columns
+            .extend(groups.iter().filter(|group| !sentence.columns.contains(group)).cloned().collect::<Vec<_>>());
+        sentence.label = format!("{} per {}", sentence.label, groups.join(", "));
+        Ok(())
     }
 
     fn refuse_row_options(&self, on_violation: OnViolation, here: &dyn Fn(&str) -> String) -> Result<(), Problem> {
@@ -294,26 +474,29 @@ impl<'de> Deserialize<'de> for Expectation {
             .iter()
             .find(|kind| kind.name == name)
             .ok_or_else(|| D::Error::custom(format!("`{name}` is no kind of expectation")))?;
-        let (short_key, long) = match (written, &kind.short) {
+        let (short_key, long) = match (written, kind.short.key()) {
             (Value::Object(map), _) => (None, Value::Object(map)),
             (Value::Null, _) => (None, Value::Null),
-            (short, Short::List(key) | Short::Text(key)) => {
-                (Some(*key), Value::Object(Map::from_iter([((*key).to_owned(), short)])))
-            }
-            (_, Short::Word | Short::None) => return Err(D::Error::custom(format!("`{name}` takes a mapping"))),
+            (short, Some(key)) => (Some(key), Value::Object(Map::from_iter([(key.to_owned(), short)]))),
+            (_, None) => return Err(D::Error::custom(format!("`{name}` takes a mapping"))),
         };
-        let (options, body) = split_options(long).map_err(D::Error::custom)?;
+        let (options, body) = split_options(kind, long).map_err(D::Error::custom)?;
         Ok(Expectation { kind, options, body, short_key })
     }
 }
 
-fn split_options(long: Value) -> Result<(Options, Value), serde_json::Error> {
+fn split_options(kind: &Kind, long: Value) -> Result<(Options, Value), serde_json::Error> {
     let Value::Object(map) = long else {
         return Ok((Options::default(), long));
     };
     let (options, body): (Map<_, _>, Map<_, _>) =
-        map.into_iter().partition(|(key, _)| OPTION_KEYS.contains(&key.as_str()));
+        map.into_iter().partition(|(key, _)| OPTION_KEYS.contains(&key.as_str()) && !is_own(kind, key));
     Ok((serde_json::from_value(Value::Object(options))?, Value::Object(body)))
+}
+
+/// Whether a kind has a key of its own where others have an option: the column that `references` points at.
+fn is_own(kind: &Kind, key: &str) -> bool {
+    kind.name == "references" && key == "column"
 }
 
 impl JsonSchema for Expectation {
@@ -325,18 +508,14 @@ impl JsonSchema for Expectation {
         let mut properties = Map::new();
         let mut words = Vec::new();
         for kind in KINDS {
-            let long = with_options((kind.schema)(generator), generator);
+            let long = with_options(kind, generator);
             let description = long.get("description").cloned().unwrap_or(Value::Null);
-            let schema = match kind.short {
-                Short::Word => {
-                    words.push(kind.name);
-                    long
-                }
-                Short::None => long,
-                Short::List(key) | Short::Text(key) => {
-                    if kind.name == "unique" {
-                        words.push(kind.name);
-                    }
+            if kind.short.is_word() {
+                words.push(kind.name);
+            }
+            let schema = match kind.short.key() {
+                None => long,
+                Some(key) => {
                     let short = long.get("properties").and_then(|members| members.get(key)).cloned();
                     json!({"description": description, "anyOf": [short.unwrap_or(Value::Bool(true)), long]})
                 }
@@ -360,15 +539,16 @@ impl JsonSchema for Expectation {
 }
 
 /// The long body's schema with the options' keys added.
-fn with_options(schema: Schema, generator: &mut SchemaGenerator) -> Value {
-    let mut long = schema.to_value();
+fn with_options(kind: &Kind, generator: &mut SchemaGenerator) -> Value {
+    let mut long = (kind.schema)(generator).to_value();
     let options = Options::json_schema(generator).to_value();
-    if let (Some(members), Some(added)) = (long.get_mut("properties"), options.get("properties"))
-        && let (Some(members), Some(added)) = (members.as_object_mut(), added.as_object())
+    let Some(object) = long.as_object_mut() else { return long };
+    let members = object.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+    if let (Some(members), Some(added)) =
+        (members.as_object_mut(), options.get("properties").and_then(Value::as_object))
     {
-        members.extend(added.iter().map(|(key, value)| (key.clone(), value.clone())));
-    } else if let Some(object) = long.as_object_mut() {
-        object.insert("properties".to_owned(), options.get("properties").cloned().unwrap_or_default());
+        let added = added.iter().filter(|(key, _)| !is_own(kind, key));
+        members.extend(added.map(|(key, value)| (key.clone(), value.clone())));
     }
     long
 }
@@ -380,3 +560,6 @@ fn body<T: for<'de> Deserialize<'de>>(value: &Value) -> Result<T, Problem> {
     T::deserialize(value)
         .map_err(|error| Problem::new(code::EXPECTATION, "", format!("this expectation cannot be read: {error}")))
 }
+
+#[cfg(test)]
+mod tests;

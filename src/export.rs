@@ -4,6 +4,7 @@
 //! project gives the same bytes. Only core forms are read: a kind is known by its name and the arguments that its assertion
 //! keeps for this.
 
+use crate::diagnostic::Site;
 use crate::name::TableName;
 
 pub mod great_expectations;
@@ -31,4 +32,6 @@ pub struct LeftOut {
     pub sentence: String,
     /// Why, as a phrase.
     pub reason: String,
+    /// Where it is written.
+    pub site: Site,
 }

@@ -22,6 +22,8 @@ mod feature_table;
 mod layers;
 mod order;
 mod table;
+#[cfg(test)]
+mod tests;
 
 /// The project as a DAG. `order` is topological; `inputs[n]` are the nodes that `n` reads, `compared[n]` those that its
 /// assertions look at besides.

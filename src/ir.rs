@@ -234,6 +234,10 @@ pub struct Ordering {
 pub struct Contract {
     pub name: String,
     pub version: Option<String>,
+    pub description: Option<String>,
+    pub owner: Option<String>,
+    /// The columns of the primary key, in order; empty without one.
+    pub primary_key: Vec<String>,
     pub columns: Vec<ContractColumn>,
     /// What happens to a row with a value that cannot be cast to its column's type.
     pub on_cast_failure: OnViolation,

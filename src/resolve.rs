@@ -21,6 +21,7 @@ use crate::spec;
 mod datasets;
 mod environment;
 mod interpolate;
+mod odcs;
 mod overlay;
 mod sql_file;
 mod variables;
@@ -139,7 +140,8 @@ pub fn resolve(
 
     let overlays = overlay::tables(&chosen, &tables, diagnostics);
     let layers = entities(layers, &scope, diagnostics);
-    let contracts = entities(contracts, &scope, diagnostics);
+    let mut contracts = entities(contracts, &scope, diagnostics);
+    odcs::read_all(&mut contracts, &tables, &dir, files, sources, diagnostics);
     let mut resolved_tables = IndexMap::with_capacity(tables.len());
     for (written, declared) in tables {
         let Some(table_name) = table_name(&written, &declared.site, diagnostics) else { continue };

@@ -11,6 +11,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostics, Reported, Site};
+use crate::exchange::odcs::DataContract;
 use crate::source::{Document, Sources};
 use crate::spec::{DatasetFile, ProjectFile};
 
@@ -23,6 +24,8 @@ pub enum Form {
     Project,
     /// A file of models' datasets.
     Datasets,
+    /// An Open Data Contract Standard file.
+    Odcs,
 }
 
 /// A document that has the shape of its form.
@@ -38,10 +41,12 @@ pub fn json_schema(form: Form) -> Value {
     let mut schema = match form {
         Form::Project => generator.into_root_schema_for::<ProjectFile>(),
         Form::Datasets => generator.into_root_schema_for::<DatasetFile>(),
+        Form::Odcs => generator.into_root_schema_for::<DataContract>(),
     };
     let title = match form {
         Form::Project => "medc project",
         Form::Datasets => "medc datasets",
+        Form::Odcs => "Open Data Contract Standard",
     };
     schema.insert("title".to_owned(), title.into());
     let mut schema = schema.to_value();
@@ -117,9 +122,11 @@ fn explain_all(
 fn compiled(form: Form) -> &'static Compiled {
     static PROJECT: OnceLock<Compiled> = OnceLock::new();
     static DATASETS: OnceLock<Compiled> = OnceLock::new();
+    static ODCS: OnceLock<Compiled> = OnceLock::new();
     let cell = match form {
         Form::Project => &PROJECT,
         Form::Datasets => &DATASETS,
+        Form::Odcs => &ODCS,
     };
     cell.get_or_init(|| {
         let root = json_schema(form);

@@ -238,6 +238,11 @@ pub enum Mode {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Contract {
+    /// An Open Data Contract Standard file (3.x) that the contract is read from, relative to the project's folder. Beside it
+    /// stand only `object`, `on_cast_failure` and further expectations. Example: `contracts/orders.odcs.yaml`.
+    pub odcs: Option<String>,
+    /// Which of the file's schema objects is meant, by name. Not needed where the file has one.
+    pub object: Option<String>,
     /// A semantic version; a breaking change raises its first number. Example: `1.2.0`.
     pub version: Option<String>,
     /// What a row is.
@@ -245,6 +250,7 @@ pub struct Contract {
     /// Who answers for it.
     pub owner: Option<String>,
     /// The columns in order, by name.
+    #[serde(default)]
     pub columns: IndexMap<String, ContractColumn>,
     /// What happens to a row with a value that cannot be cast to its column's type. It is never a silent NULL; with `warn`
     /// it becomes NULL and is recorded. Default: fail.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::check::{Typed, operations, report};
 use crate::diagnostic::{Diagnostic, Diagnostics, Reported, code};
 use crate::graph::Graph;
-use crate::ir::{Assertion, ColumnsTest, DataType, Node, OnViolation, Schema, Sql, Test, results};
+use crate::ir::{Assertion, ColumnsTest, DataType, Node, OnViolation, Schema, Sql, Test, WriteMode, results};
 use crate::name::{self, TableName};
 use crate::sql::bind::{Aggregates, Row, TypedQuery, Typer, type_expression, type_rows};
 use crate::sql::parse::{ErrorKind, SqlError, parse_expression, parse_query, relations};
@@ -46,6 +46,15 @@ pub(super) fn check(scope: &Scope<'_>, diagnostics: &mut Diagnostics) -> Result<
 
 fn one(scope: &Scope<'_>, assertion: &Assertion, row: &Row<'_>, diagnostics: &mut Diagnostics) -> Result<(), Reported> {
     columns_exist(scope.schema, assertion, own_columns(assertion), diagnostics)?;
+    if scope.node.write.mode == WriteMode::View
+        && matches!(assertion.on_violation, OnViolation::Drop | OnViolation::Quarantine)
+    {
+        let message = format!("`{}` is a view, which stores no rows that could be left out", scope.node.name);
+        let diagnostic = Diagnostic::error(code::EXPECTATION, message)
+            .at(assertion.site.clone(), "")
+            .help("use `fail` or `warn`, or write a table instead of a view");
+        return Err(diagnostics.error(diagnostic));
+    }
     if let Some(filter) = &assertion.filter {
         condition(scope.typer, assertion, filter, row, diagnostics)?;
     }

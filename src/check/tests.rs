@@ -7,8 +7,9 @@ use indexmap::IndexMap;
 use super::*;
 use crate::diagnostic::{Part, Site, SourceId};
 use crate::ir::{
-    Assertion, Body, Column, Computed, Contract, ContractColumn, DataType, Delimited, Dimension, Ingest, Input, Node,
-    OnViolation, Operation, Ordering, Reader, Relation, Renamed, SchemaEvolution, Sql, Test, Write, WriteMode,
+    Assertion, Body, Column, ColumnsTest, Computed, Contract, ContractColumn, DataType, Delimited, Dimension,
+    Distribution, Ingest, Input, Measure, Node, OnViolation, Operation, Ordering, Reader, Reference, Relation, Renamed,
+    SchemaEvolution, Sql, TableRef, Test, Write, WriteMode,
 };
 use crate::name::TableName;
 
@@ -38,6 +39,9 @@ fn contract(columns: &str) -> Contract {
     Contract {
         name: "c".to_owned(),
         version: None,
+        description: None,
+        owner: None,
+        primary_key: Vec::new(),
         columns: columns.collect(),
         on_cast_failure: OnViolation::Fail,
         timezone: None,
@@ -304,7 +308,67 @@ fn assertions_are_typed() {
     );
     let aggregate = |text| Test::Aggregate { by: Vec::new(), value: made(text), holds: made("observed >= 1") };
     assert_eq!(expecting(aggregate("count(*)"), &[]), NONE);
-    assert_eq!(expecting(aggregate("max(order_id)"), &[]), ["resolve::expectation | /expect/0 | -"]);
+    assert_eq!(expecting(aggregate("max(m)"), &[]), ["check::unknown-column | /expect/0 | -"]);
+    let number = Test::Aggregate { by: Vec::new(), value: made("count(*)"), holds: made("observed + 1") };
+    assert_eq!(expecting(number, &[]), ["resolve::expectation | /expect/0 | -"]);
+}
+
+#[test]
+fn assertions_that_look_around_are_typed() {
+    let expecting = |test| {
+        let other = source("silver.other", Some("id string, day date"));
+        let mut node = steps("silver.t", "bronze.raw", Vec::new(), Some("order_id string, n bigint"));
+        node.assertions.push(assertion(test, &[]));
+        findings(vec![raw(), other, node])
+    };
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let table = || TableRef { name: TableName::parse("silver.other").expect("a name"), site: site("/table") };
+    let window = |text| Test::Window { considered: None, violated: made(text) };
+    assert_eq!(expecting(window("n < lag(n) OVER (ORDER BY order_id)")), NONE);
+    assert_eq!(expecting(window("n - lag(m) OVER (ORDER BY n) > 1")), ["check::unknown-column | /expect/0 | -"]);
+    assert_eq!(expecting(window("lag(n) OVER (ORDER BY n)")), ["resolve::expectation | /expect/0 | -"]);
+
+    let reference = |own: &[&str], other: &[&str]| Test::Reference {
+        columns: names(own),
+        table: table(),
+        referenced: names(other),
+    };
+    assert_eq!(expecting(reference(&["order_id"], &["ID"])), NONE);
+    assert_eq!(expecting(reference(&["order_id"], &["idd"])), ["check::unknown-column | /table | -"]);
+    assert_eq!(expecting(reference(&["order"], &["id"])), ["check::unknown-column | /expect/0 | -"]);
+    assert_eq!(expecting(reference(&["n"], &["id"])), ["resolve::expectation | /expect/0 | -"]);
+    assert_eq!(expecting(reference(&["order_id", "n"], &["id"])), ["resolve::expectation | /expect/0 | -"]);
+
+    let same = |query: &str| Test::Query(sql(query));
+    assert_eq!(expecting(same("select t.n from silver.t t join silver.other o on o.id = t.order_id")), NONE);
+    assert_eq!(expecting(same("select 1 from quality.results r where r.n_rows > 1")), NONE);
+    assert_eq!(expecting(same("select m from silver.t")), ["check::unknown-column | m | n"]);
+    let count = |holds| Test::Aggregate { by: Vec::new(), value: made("count(*)"), holds: sql(holds) };
+    assert_eq!(expecting(count("observed = (select count(*) from silver.other)")), NONE);
+    assert_eq!(expecting(count("observed = (select max(m) from silver.other)")), ["check::unknown-column | m | -"]);
+
+    let columns = |test| expecting(Test::Columns(test));
+    assert_eq!(columns(ColumnsTest::InOrder(names(&["Order_id", "n"]))), NONE);
+    assert_eq!(columns(ColumnsTest::InOrder(names(&["n", "order_id"]))), ["resolve::expectation | /expect/0 | -"]);
+    assert_eq!(columns(ColumnsTest::Among { names: names(&["n"]), exact: false }), NONE);
+    assert_eq!(
+        columns(ColumnsTest::Among { names: names(&["n"]), exact: true }),
+        ["resolve::expectation | /expect/0 | -"]
+    );
+    let distribution = |column: &str, measure| {
+        Test::Distribution(Distribution {
+            column: column.to_owned(),
+            reference: Reference::Column { table: table(), column: "id".to_owned() },
+            measure,
+            at_most: Some(0.1),
+            p_value_at_least: None,
+        })
+    };
+    assert_eq!(expecting(distribution("order_id", Measure::ChiSquared)), NONE);
+    assert_eq!(
+        expecting(distribution("order_id", Measure::KolmogorovSmirnov)),
+        ["resolve::expectation | /expect/0 | -"]
+    );
 }
 
 #[test]
@@ -382,7 +446,13 @@ fn speed() {
     }
     let nodes: IndexMap<TableName, Node> = nodes.into_iter().map(|node| (node.name.clone(), node)).collect();
     let order: Vec<NodeId> = (0..u32::try_from(nodes.len()).expect("few")).map(NodeId).collect();
-    let graph = Graph { inputs: vec![Vec::new(); nodes.len()], compared: vec![Vec::new(); nodes.len()], nodes, order, layers: Vec::new() };
+    let graph = Graph {
+        inputs: vec![Vec::new(); nodes.len()],
+        compared: vec![Vec::new(); nodes.len()],
+        nodes,
+        order,
+        layers: Vec::new(),
+    };
     let mut memo = Memo::default();
     let mut diagnostics = Diagnostics::new();
     for label in ["cold", "warm"] {

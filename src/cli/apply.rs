@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use super::arguments::{Apply, ResultFormat, Show};
-use super::progress::Board;
+use super::progress::{Board, Telling};
 use super::stages::{self, Loaded, Planned, Session};
 use super::ui::{self, Paint, Tone};
 use super::{Done, Failure, Outcome as CommandOutcome, plan as plans, show};
@@ -74,7 +74,8 @@ fn plan_and_apply(options: &Apply, session: &mut Session) -> Result<Applied, Fai
     let planned = session.plan(&loaded, &planning)?;
     let settings = settings(&loaded, session);
     let graph = &loaded.checked.graph;
-    let board = Board::new(graph.nodes.keys().map(ToString::to_string).collect(), session.console.clone());
+    let board =
+        Board::new(graph.nodes.keys().map(ToString::to_string).collect(), session.console.clone(), Telling::Rows);
     if !planned.plan.actions.is_empty() {
         end_on_interrupt(Arc::clone(&settings.cancelled));
     }
@@ -122,7 +123,7 @@ pub(super) fn settings(loaded: &Loaded, session: &Session) -> RunSettings {
 }
 
 /// Sets the flag on the first Ctrl-C and ends the process on the second. Without a thread for it, Ctrl-C ends at once.
-fn end_on_interrupt(cancelled: Arc<AtomicBool>) {
+pub(super) fn end_on_interrupt(cancelled: Arc<AtomicBool>) {
     let listen = move || {
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_io().build() else { return };
         runtime.block_on(async {
@@ -231,7 +232,7 @@ fn node_value(node: &NodeReport, plan: &Plan, table: &dyn Fn(NodeId) -> String) 
     written
 }
 
-fn expectation_value(outcome: &AssertionOutcome) -> Value {
+pub(super) fn expectation_value(outcome: &AssertionOutcome) -> Value {
     json!({
         "kind": outcome.kind,
         "label": outcome.label,

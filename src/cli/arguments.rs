@@ -59,10 +59,14 @@ pub(super) enum Command {
     Plan(Plan),
     /// Make the tables what the project says
     Apply(Apply),
+    /// Test the tables as they are, without building anything
+    Test(Test),
     /// Show a table's rows
     Show(Show),
     /// Show which tables and columns a table or column is made of
     Lineage(Lineage),
+    /// Write a page about the quality of the tables
+    Report(Report),
     /// Compare what contracts promise with what they promised before
     Contract(Contract),
     /// Write the tables' promises in another tool's words
@@ -181,6 +185,21 @@ pub(super) struct Apply {
     /// Afterwards, show the first rows of this table
     #[arg(long, value_name = "TABLE", conflicts_with = "format")]
     pub(super) show: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc test
+  medc test --select 'silver.*' --format json
+
+What is found is added to `quality.results`. Exit code 1 when an expectation that is no mere warning does not hold")]
+pub(super) struct Test {
+    /// Only these tables, as for `plan`
+    #[arg(short, long, value_name = "SELECTOR", num_args = 1..)]
+    pub(super) select: Vec<String>,
+    /// How to write the result
+    #[arg(long, value_enum, default_value_t = ResultFormat::Human)]
+    pub(super) format: ResultFormat,
 }
 
 #[derive(Debug, Args)]
@@ -337,6 +356,47 @@ pub(super) struct Export {
 pub(super) enum Dialect {
     /// Great Expectations: a suite a table, format version 1 or 0.18
     GreatExpectations,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc report                               writes report.html
+  medc report --select +gold.daily_sales -o daily.html --open yes
+  medc report --format json --no-profile | jq .summary")]
+pub(super) struct Report {
+    /// The file to write; `-` is stdout [default: report.html, and stdout for JSON]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Only these tables, as `apply --select` takes them
+    #[arg(short, long, value_name = "SELECTOR", num_args = 1..)]
+    pub(super) select: Vec<String>,
+    /// How many runs to look back
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub(super) runs: u16,
+    /// Leave the rows unread: no histograms, quantiles and frequent values
+    #[arg(long)]
+    pub(super) no_profile: bool,
+    /// A page for people, or the same for programs
+    #[arg(long, value_enum, default_value_t = ReportFormat::Html)]
+    pub(super) format: ReportFormat,
+    /// Whether to open the page in the browser
+    #[arg(long, value_enum, default_value_t = Open::No)]
+    pub(super) open: Open,
+}
+
+/// How a report is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ReportFormat {
+    /// One file that needs nothing else
+    Html,
+    Json,
+}
+
+/// Whether a written page is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Open {
+    Yes,
+    No,
 }
 
 #[derive(Debug, Args)]

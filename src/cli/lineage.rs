@@ -4,10 +4,13 @@
 //! writes in its own way. Without a subject it is of tables; with a table or column it is of columns. Everything stands
 //! in the graph's order, so the same project gives the same bytes.
 
+use std::collections::BTreeSet;
+
 use super::arguments::{Lineage, LineageFormat};
 use super::select::Direction;
 use super::stages::{Loaded, Session};
 use super::{Done, Failure, Outcome};
+use crate::check::Checked;
 use crate::ir::NodeId;
 use crate::name::{self, TableName};
 
@@ -53,6 +56,19 @@ pub(super) fn run(options: &Lineage, session: &mut Session) -> Outcome {
     };
     session.console.data(&written)?;
     Ok(Done::Well)
+}
+
+/// What a table's box in a page's picture leads to and says.
+pub(super) struct Signpost {
+    pub(super) href: String,
+    /// A class of the page's style, and the word that goes with it.
+    pub(super) class: &'static str,
+    pub(super) word: &'static str,
+}
+
+/// A picture of these tables for a page, which brings the style and gives each a signpost.
+pub(super) fn picture(checked: &Checked, shown: &BTreeSet<NodeId>, signpost: &dyn Fn(NodeId) -> Signpost) -> String {
+    svg::write_for_page(&Drawing::of_tables(checked, shown), signpost)
 }
 
 /// Finds a node by name.

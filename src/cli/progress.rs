@@ -14,10 +14,20 @@ use super::ui::{self, Console, Paint, Tone};
 use crate::engines::local::{AssertionOutcome, NodeReport, Outcome, Progress};
 use crate::ir::NodeId;
 
+/// What is told of a table that is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Telling {
+    /// How many rows were written.
+    Rows,
+    /// How many expectations hold.
+    Expectations,
+}
+
 /// Shows running and finished tables.
 pub(super) struct Board {
     names: Vec<String>,
     console: Console,
+    telling: Telling,
     bars: Option<MultiProgress>,
     running: Mutex<BTreeMap<NodeId, Running>>,
 }
@@ -30,9 +40,9 @@ struct Running {
 
 impl Board {
     /// `names` are the tables' by `NodeId`.
-    pub(super) fn new(names: Vec<String>, console: Console) -> Self {
+    pub(super) fn new(names: Vec<String>, console: Console, telling: Telling) -> Self {
         let bars = console.is_lively().then(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(10)));
-        Board { names, console, bars, running: Mutex::new(BTreeMap::new()) }
+        Board { names, console, telling, bars, running: Mutex::new(BTreeMap::new()) }
     }
 
     /// A table that could not even begin.
@@ -94,7 +104,10 @@ impl Progress for Board {
         }
         match &report.outcome {
             Outcome::Done { .. } => {
-                self.write(done(self.name(report.node), report, self.console.paint()));
+                self.write(match self.telling {
+                    Telling::Rows => done(self.name(report.node), report, self.console.paint()),
+                    Telling::Expectations => tested(self.name(report.node), report, self.console.paint()),
+                });
                 for outcome in report.assertions.iter().filter(|outcome| !outcome.success) {
                     self.write(violated(outcome, self.console.paint()));
                 }
@@ -132,6 +145,17 @@ fn done(table: &str, report: &NodeReport, paint: Paint) -> String {
         asides => paint.tone(Tone::Caution, &format!(" ({})", asides.join(", "))),
     };
     format!("{tick} {table}  {} in {elapsed}{asides}", ui::count(n_rows, "row"))
+}
+
+/// `✓ silver.sales_clean  9 of 10 expectations hold for 4,912 rows in 0.40 s`.
+fn tested(table: &str, report: &NodeReport, paint: Paint) -> String {
+    let Outcome::Done { n_rows, .. } = report.outcome else { return String::new() };
+    let n_holding = report.assertions.iter().filter(|outcome| outcome.success).count();
+    let all = ui::count(report.assertions.len() as u64, "expectation");
+    let which = if n_holding == report.assertions.len() { all } else { format!("{n_holding} of {all}") };
+    let (rows, elapsed) = (ui::count(n_rows, "row"), ui::seconds(report.duration));
+    let verb = if report.assertions.len() == 1 { "holds" } else { "hold" };
+    format!("{} {table}  {which} {verb} for {rows} in {elapsed}", paint.tone(Tone::Good, "✓"))
 }
 
 /// `    amount >= 0: 17 of 4,857 rows violate it`.

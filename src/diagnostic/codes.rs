@@ -89,6 +89,10 @@ codes! {
     SOURCE_OPTION = "resolve" / "source-option", "a source's option that cannot be honoured";
     SQL_FILE = "resolve" / "sql-file", "a SQL file that cannot be read";
     CONTRACT_FORM = "resolve" / "contract-form", "a contract that contradicts itself";
+    ODCS_VERSION = "resolve" / "odcs-version", "an ODCS file of a version that medc does not read";
+    ODCS_OBJECT = "resolve" / "odcs-object", "an ODCS file in which the table cannot be told";
+    ODCS_RULE = "resolve" / "odcs-rule", "a rule of an ODCS file that cannot be checked";
+    ODCS_UNUSED = "resolve" / "odcs-unused", "what an ODCS file says and medc does not use";
     // Datasets
     DATASET_DUPLICATE = "datasets" / "duplicate", "the same model and version twice";
     TARGET_AMONG_FEATURES = "datasets" / "target-among-features", "a dataset's target is one of its features";
@@ -122,6 +126,8 @@ codes! {
     BREAKING_CHANGE = "compatibility" / "breaking-change", "a contract breaks what it promised, without a raised major version";
     RISKY_CHANGE = "compatibility" / "risky-change", "a contract risks what it promised, without a raised minor version";
     BASELINE = "compatibility" / "baseline", "the project to compare with cannot be read";
+    // Exporting
+    NOT_EXPORTED = "export" / "not-exported", "what the dialect of an export cannot say";
     // Running
     SOURCE_MISSING = "run" / "source-missing", "a source's files do not exist";
     SOURCE_UNREADABLE = "run" / "source-unreadable", "a source's file cannot be read as what it is said to be";

@@ -28,6 +28,7 @@ mod compared;
 mod contract;
 mod evolution;
 mod failure;
+pub mod history;
 pub mod ingest;
 mod judge;
 mod ledger;
@@ -38,6 +39,7 @@ mod node;
 mod observed;
 mod operator;
 pub mod preview;
+pub mod profile;
 mod quarantine;
 mod relation;
 mod sieve;
@@ -47,11 +49,13 @@ mod stage;
 mod staged;
 mod stats;
 mod table;
+mod testing;
 
 #[cfg(test)]
 mod tests;
 
 pub use assertions::Outcome as AssertionOutcome;
+pub use testing::test;
 
 /// How many tables are written side by side.
 const N_SIDE_BY_SIDE: usize = 2;
@@ -181,6 +185,30 @@ pub fn apply(
     if plan.actions.is_empty() {
         return RunReport::default();
     }
+    with_engine(checked, state, settings, progress, async |run| {
+        let mut report = RunReport { nodes: run_all(run, plan).await, diagnostics: Vec::new() };
+        if run.settings.is_cancelled() {
+            report.diagnostics.push(
+                Diagnostic::error(code::INTERRUPTED, "the run was stopped")
+                    .note("tables that were not finished keep their old rows")
+                    .help("apply again to go on"),
+            );
+        }
+        if let Err(diagnostic) = ledger::record(run, plan, &report).await {
+            report.diagnostics.push(diagnostic);
+        }
+        report
+    })
+}
+
+/// Works on a warehouse alone, with threads and memory of its own.
+fn with_engine(
+    checked: &Checked,
+    state: &State,
+    settings: &RunSettings,
+    progress: &dyn Progress,
+    work: impl AsyncFnOnce(&Run<'_>) -> RunReport,
+) -> RunReport {
     let failed = |diagnostic| RunReport { nodes: Vec::new(), diagnostics: vec![diagnostic] };
     let mut settings = settings.clone();
     // Files are addressed by URLs, which want absolute paths.
@@ -208,20 +236,7 @@ pub fn apply(
         }
     };
     let run = Run { checked, state, settings, runtime, progress };
-    threads.block_on(async {
-        let mut report = RunReport { nodes: run_all(&run, plan).await, diagnostics: Vec::new() };
-        if run.settings.is_cancelled() {
-            report.diagnostics.push(
-                Diagnostic::error(code::INTERRUPTED, "the run was stopped")
-                    .note("tables that were not finished keep their old rows")
-                    .help("apply again to go on"),
-            );
-        }
-        if let Err(diagnostic) = ledger::record(&run, plan, &report).await {
-            report.diagnostics.push(diagnostic);
-        }
-        report
-    })
+    threads.block_on(work(&run))
 }
 
 /// Runs every action once its inputs' actions are done.

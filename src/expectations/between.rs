@@ -4,19 +4,35 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Sentence, Subject};
-use crate::diagnostic::code;
-use crate::ir::Test;
+use super::bounds::Bounds;
+use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use crate::ir::Dimension;
 use crate::kind::{self, Problem, Scalar};
 
-/// The column's values lie within bounds; NULLs are not looked at. At least one bound is given.
+pub(super) const KIND: Kind = Kind {
+    name: "between",
+    of_column: true,
+    dimension: Dimension::Accuracy,
+    schema: schema_of::<Between>,
+    short: Short::Long,
+    lower,
+    example: Example { column: Some(("amount", "decimal(18,2)")), expect: &["between: {min: 0, max: 1000000}"] },
+    alike: &[
+        (Tool::GreatExpectations, "expect_column_values_to_be_between"),
+        (Tool::Dbt, "dbt_utils.accepted_range"),
+        (Tool::Odcs, "logicalTypeOptions `minimum` and `maximum`"),
+    ],
+};
+
+/// The column's values lie within bounds. NULLs are not looked at; NaN lies outside of any. At least one bound is
+/// given.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub struct Between {
-    /// The least value: a number, or a date or timestamp as text.
+    /// The least value: a number, or a date or timestamp as text. Example: `0`.
     min: Option<Scalar>,
-    /// The greatest value.
+    /// The greatest value: a number, or a date or timestamp as text. Example: `2030-12-31`.
     max: Option<Scalar>,
     /// Whether `min` itself is outside. Default: false.
     #[serde(default)]
@@ -28,39 +44,11 @@ pub struct Between {
 
 /// # Errors
 /// `resolve::expectation` without a column, without bounds, or when no value can lie between them.
-pub(super) fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
+fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
     let Between { min, max, exclusive_min, exclusive_max } = super::body(value)?;
-    let column = subject.column()?;
-    if min.is_none() && max.is_none() {
-        return Err(Problem::new(code::EXPECTATION, "", "`between` has neither `min` nor `max`")
-            .help("give at least one bound, e.g. `between: {min: 0}`"));
-    }
-    if let (Some(Scalar::Number(low)), Some(Scalar::Number(high))) = (&min, &max)
-        && low.as_f64() > high.as_f64()
-    {
-        return Err(Problem::new(code::EXPECTATION, "/min", format!("nothing lies between {low} and {high}"))
-            .help(format!("swap them: `min: {high}, max: {low}`")));
-    }
-    let quoted = kind::column(column);
-    let site = (subject.site_of)("");
-    let mut outside = Vec::new();
-    let mut label = vec![column.to_owned()];
-    if let Some(min) = &min {
-        let (outside_if, word) = if exclusive_min { ("<=", ">") } else { ("<", ">=") };
-        outside.push(format!("{quoted} {outside_if} {}", kind::scalar_literal(min, subject.data_type)));
-        label.push(format!("{word} {min}"));
-    }
-    if let Some(max) = &max {
-        let (outside_if, word) = if exclusive_max { (">=", "<") } else { (">", "<=") };
-        outside.push(format!("{quoted} {outside_if} {}", kind::scalar_literal(max, subject.data_type)));
-        label.push(format!("{}{word} {max}", if min.is_some() { "and " } else { "" }));
-    }
-    Ok(Sentence {
-        label: label.join(" "),
-        columns: vec![column.to_owned()],
-        test: Test::Row {
-            considered: Some(kind::generated(format!("{quoted} IS NOT NULL"), &site)),
-            violated: kind::generated(outside.join(" OR "), &site),
-        },
-    })
+    let column = subject.column_of("between", values::is_ordered, "numbers, dates or texts")?;
+    let bounds = Bounds { min, max, exclusive_min, exclusive_max };
+    bounds.check("between", column, subject.data_type)?;
+    let violated = bounds.violated(&kind::column(column), subject.data_type);
+    Ok(subject.each_value(column, bounds.label(column), violated))
 }

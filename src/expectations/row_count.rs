@@ -4,45 +4,70 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Sentence, Subject};
+use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::diagnostic::code;
-use crate::ir::Test;
-use crate::kind::{self, Problem};
+use crate::ir::Dimension;
+use crate::kind::Problem;
 
-/// How many rows the table has: between two numbers (both inclusive), or exactly one number.
+pub(super) const KIND: Kind = Kind {
+    name: "row_count",
+    of_column: false,
+    dimension: Dimension::Completeness,
+    schema: schema_of::<RowCount>,
+    short: Short::Long,
+    lower,
+    example: Example {
+        column: None,
+        expect: &[
+            "row_count: {between: [1, 1000000]}",
+            "row_count: {between: [40, 60], group_by: [country], on_violation: warn}",
+        ],
+    },
+    alike: &[
+        (
+            Tool::GreatExpectations,
+            "expect_table_row_count_to_be_between, expect_table_row_count_to_equal, expect_table_row_count_to_equal_other_table",
+        ),
+        (Tool::Dbt, "dbt_utils.equal_rowcount, dbt_expectations.expect_table_row_count_to_be_between"),
+        (Tool::Odcs, "rowCount"),
+    ],
+};
+
+/// How many rows the table has: between two numbers (both inclusive), exactly one number, or as many as another
+/// table.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
 pub struct RowCount {
     /// The least and the greatest number of rows. Example: `[1, 1000000]`.
     between: Option<[u64; 2]>,
-    /// The exact number of rows.
+    /// The exact number of rows. Example: `150`.
     equal: Option<u64>,
+    /// Another table that has as many rows, `layer.name`. Example: `bronze.orders`.
+    equal_to: Option<String>,
 }
 
 /// # Errors
-/// `resolve::expectation` when neither or both are given, or the bounds contradict each other.
-pub(super) fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
-    let RowCount { between, equal } = super::body(value)?;
-    let (low, high, label) = match (between, equal) {
-        (Some([low, high]), None) if low <= high => (low, high, format!("row count between {low} and {high}")),
-        (Some([low, high]), None) => {
+/// `resolve::expectation` when none or several are given, or the bounds contradict each other.
+fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
+    let RowCount { between, equal, equal_to } = super::body(value)?;
+    let (holds, label) = match (between, equal, equal_to) {
+        (Some([low, high]), None, None) if low <= high => {
+            (format!("observed BETWEEN {low} AND {high}"), format!("row count between {low} and {high}"))
+        }
+        (Some([low, high]), None, None) => {
             return Err(Problem::new(code::EXPECTATION, "/between", format!("nothing lies between {low} and {high}"))
                 .help(format!("swap them: `[{high}, {low}]`")));
         }
-        (None, Some(count)) => (count, count, format!("row count is {count}")),
-        (None, None) | (Some(_), Some(_)) => {
-            return Err(Problem::new(code::EXPECTATION, "", "`row_count` takes `between` or `equal`, one of them")
-                .help("e.g. `row_count: {between: [1, 1000000]}`"));
+        (None, Some(count), None) => (format!("observed = {count}"), format!("row count is {count}")),
+        (None, None, Some(other)) => {
+            let other = values::table(&other, "/equal_to")?;
+            (format!("observed = (SELECT count(*) FROM {other})"), format!("row count is that of {other}"))
+        }
+        _ => {
+            let problem = "`row_count` takes one of `between`, `equal` and `equal_to`";
+            return Err(Problem::new(code::EXPECTATION, "", problem).help("e.g. `row_count: {between: [1, 1000000]}`"));
         }
     };
-    Ok(Sentence {
-        label,
-        columns: Vec::new(),
-        test: Test::Aggregate {
-            by: Vec::new(),
-            value: kind::generated("count(*)", &(subject.site_of)("")),
-            holds: kind::generated(format!("observed BETWEEN {low} AND {high}"), &(subject.site_of)("")),
-        },
-    })
+    Ok(subject.aggregate(&[], label, "count(*)".to_owned(), holds))
 }

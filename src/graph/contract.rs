@@ -6,7 +6,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Site, code};
+use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Site, code, join_pointer};
 use crate::expectations::Expectation;
 use crate::ir::{Assertion, Column, Contract, ContractColumn, DataType, Dimension, OnViolation, Test};
 use crate::kind;
@@ -14,6 +14,9 @@ use crate::name;
 use crate::resolve::{Entity, Origin};
 use crate::spec;
 use crate::sql::zone::{self, Zone};
+
+/// The keys, here and in ODCS, that imply that a column is not NULL or unique.
+const IMPLYING: [&str; 4] = ["/primary_key", "/nullable", "/primaryKey", "/required"];
 
 /// A contract and what it says of rows.
 pub(super) struct Lowered {
@@ -47,14 +50,20 @@ fn lower(name: &str, entity: &Entity<spec::Contract>, diagnostics: &mut Diagnost
     if let Some(timezone) = &spec.timezone {
         check_timezone(timezone, origin, diagnostics);
     }
-    let columns_site = origin.site("/columns");
     let mut columns: Vec<ContractColumn> = Vec::with_capacity(spec.columns.len());
     let mut assertions = Vec::new();
     for (column_name, column) in &spec.columns {
-        let site = columns_site.member(column_name);
-        if let Some(lowered) = lower_column(column_name, column, &columns, site, diagnostics) {
-            column_assertions(&lowered, column, &mut assertions, diagnostics);
-            columns.push(lowered);
+        let here = join_pointer("/columns", column_name);
+        let site_of = |pointer: &str| origin.site(&format!("{here}{pointer}"));
+        columns.extend(lower_column(column_name, column, &columns, &site_of, diagnostics));
+    }
+    // Without all columns, those that an expectation names cannot be looked for.
+    let known = if columns.len() == spec.columns.len() { columns.as_slice() } else { &[] };
+    for lowered in &columns {
+        if let Some(column) = spec.columns.get(&lowered.column.name) {
+            let here = join_pointer("/columns", &lowered.column.name);
+            let site_of = |pointer: &str| origin.site(&format!("{here}{pointer}"));
+            column_assertions(lowered, column, known, &site_of, &mut assertions, diagnostics);
         }
     }
     let keys: Vec<&str> = spec
@@ -64,7 +73,13 @@ fn lower(name: &str, entity: &Entity<spec::Contract>, diagnostics: &mut Diagnost
         .map(|(column_name, _)| column_name.as_str())
         .collect();
     if let Some(first) = keys.first() {
-        assertions.push(unique(&keys, columns_site.member(first).member("primary_key")));
+        let key = unique(&keys, origin.site(&join_pointer(&join_pointer("/columns", first), "primary_key")));
+        let is_said =
+            |other: &Assertion| other.kind == key.kind && other.columns == key.columns && other.filter.is_none();
+        // One that is said has its own options.
+        if !assertions.iter().any(is_said) {
+            assertions.push(key);
+        }
     }
     table_assertions(
         &spec.expect,
@@ -79,6 +94,9 @@ fn lower(name: &str, entity: &Entity<spec::Contract>, diagnostics: &mut Diagnost
     let contract = Arc::new(Contract {
         name: name.to_owned(),
         version,
+        description: spec.description.clone(),
+        owner: spec.owner.clone(),
+        primary_key: keys.into_iter().map(str::to_owned).collect(),
         columns,
         on_cast_failure: spec.on_cast_failure,
         timezone: spec.timezone.clone(),
@@ -91,9 +109,10 @@ fn lower_column(
     column_name: &str,
     column: &spec::ContractColumn,
     earlier: &[ContractColumn],
-    site: Site,
+    site_of: &dyn Fn(&str) -> Site,
     diagnostics: &mut Diagnostics,
 ) -> Option<ContractColumn> {
+    let site = site_of("");
     if !name::is_identifier(column_name) {
         diagnostics.error(
             Diagnostic::error(code::BAD_NAME, format!("`{column_name}` is no column name"))
@@ -115,7 +134,7 @@ fn lower_column(
     if column.primary_key && column.nullable == Some(true) {
         diagnostics.error(
             Diagnostic::error(code::CONTRACT_FORM, format!("the primary key `{column_name}` is said to be nullable"))
-                .at(site.member("nullable"), "")
+                .at(site_of("/nullable"), "")
                 .note("a row without its key cannot be known")
                 .help("remove `nullable: true`, or `primary_key`")
                 .fix_source("false"),
@@ -138,7 +157,7 @@ fn lower_column(
             let fix = near.filter(|_| reason.contains("is no type")).map(Fix::value);
             let (message, help) =
                 reason.split_once("; ").map_or((reason.as_str(), None), |(what, help)| (what, Some(help)));
-            let found = Diagnostic::error(code::BAD_TYPE, message).at(site.member("type"), "");
+            let found = Diagnostic::error(code::BAD_TYPE, message).at(site_of("/type"), "");
             let help = help.map_or_else(
                 || "types are spelled as in Databricks SQL, e.g. `decimal(18,2)` or `array<string>`".to_owned(),
                 str::to_owned,
@@ -153,17 +172,18 @@ fn lower_column(
 fn column_assertions(
     lowered: &ContractColumn,
     column: &spec::ContractColumn,
+    known: &[ContractColumn],
+    site_of: &dyn Fn(&str) -> Site,
     assertions: &mut Vec<Assertion>,
     diagnostics: &mut Diagnostics,
 ) {
     let column_name = &lowered.column.name;
-    let site = &lowered.site;
     if !lowered.column.nullable {
         let key = if column.primary_key { "primary_key" } else { "nullable" };
-        assertions.push(not_null(column_name, site.member(key)));
+        assertions.push(not_null(column_name, site_of(&format!("/{key}"))));
     }
     for (index, expectation) in column.expect.iter().enumerate() {
-        let here = site.member("expect").element(index);
+        let here = |pointer: &str| site_of(&format!("/expect/{index}{pointer}"));
         if let Some(other) = &expectation.options.column
             && !name::same(other, column_name)
         {
@@ -172,16 +192,16 @@ fn column_assertions(
                     code::EXPECTATION,
                     format!("an expectation on `{other}` stands below `{column_name}`"),
                 )
-                .at(here.member(expectation.kind()).member("column"), "")
+                .at(here(&format!("/{}/column", expectation.kind())), "")
                 .help(format!("remove `column`, or move it below `{other}`")),
             );
             continue;
         }
         let subject = Some((column_name.as_str(), Some(&lowered.column.data_type)));
-        match expectation.lower(subject, &|pointer| here.descend(pointer)) {
+        match expectation.lower(subject, known, &here) {
             Ok(assertion) => push_new(assertion, assertions, diagnostics),
             Err(problem) => {
-                diagnostics.error(problem.at(|pointer| here.descend(pointer)));
+                diagnostics.error(problem.at(here));
             }
         }
     }
@@ -212,7 +232,7 @@ pub(super) fn table_assertions(
                 Some((column.as_str(), known.map(|known| &known.column.data_type)))
             }
         };
-        match expectation.lower(subject, &here) {
+        match expectation.lower(subject, columns, &here) {
             Ok(assertion) => push_new(assertion, assertions, diagnostics),
             Err(problem) => {
                 diagnostics.error(problem.at(here));
@@ -227,8 +247,7 @@ fn push_new(assertion: Assertion, assertions: &mut Vec<Assertion>, diagnostics: 
     let same = |other: &&Assertion| {
         other.kind == assertion.kind && other.label == assertion.label && other.columns == assertion.columns
     };
-    let is_implied =
-        |other: &Assertion| ["/primary_key", "/nullable"].iter().any(|ending| other.site.pointer.ends_with(ending));
+    let is_implied = |other: &Assertion| IMPLYING.iter().any(|ending| other.site.pointer.ends_with(ending));
     if let Some(first) = assertions.iter().position(|other| same(&other) && is_implied(other)) {
         assertions[first] = assertion;
         return;

@@ -290,6 +290,9 @@ fn a_fingerprint_is_of_what_changes_rows_and_of_nothing_else() {
         node.contract = Some(std::sync::Arc::new(Contract {
             name: "b".to_owned(),
             version: None,
+            description: None,
+            owner: None,
+            primary_key: Vec::new(),
             columns: vec![ContractColumn { column, description: None, tags: Vec::new(), site: site() }],
             on_cast_failure: OnViolation::Fail,
             timezone: None,

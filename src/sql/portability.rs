@@ -25,20 +25,25 @@ mod functions;
 
 pub use functions::{Condition, FUNCTIONS, Portability, portability};
 
-use functions::Condition::{AtLeast, AtMost, Ordered, SimplePattern};
+use functions::Condition::{AtLeast, AtMost, NullTest, Ordered, SimplePattern};
 use functions::Portability::{Conditional, Exact, Refused};
 use functions::{is_aggregate, is_databricks_function, usable_functions};
 
 /// The refused parts of a query.
 pub(super) fn refuse_query(query: &Query) -> Vec<SqlError> {
-    let mut walk = Refusals { text: &query.text, place: Place::Query, errors: Vec::new() };
+    let mut walk = Refusals { text: &query.text, place: Place::Query, null_tests: Vec::new(), errors: Vec::new() };
     let _ = query.ast.visit(&mut walk);
     walk.errors
 }
 
 /// The refused parts of an expression over one row.
 pub(super) fn refuse_expression(expression: &Expression, aggregates: Aggregates) -> Vec<SqlError> {
-    let mut walk = Refusals { text: &expression.text, place: Place::Expression(aggregates), errors: Vec::new() };
+    let mut walk = Refusals {
+        text: &expression.text,
+        place: Place::Expression(aggregates),
+        null_tests: Vec::new(),
+        errors: Vec::new(),
+    };
     let _ = expression.ast.visit(&mut walk);
     walk.errors
 }
@@ -52,6 +57,8 @@ enum Place {
 struct Refusals<'a> {
     text: &'a str,
     place: Place,
+    /// Calls that are the operand of a NULL test, by where they are written.
+    null_tests: Vec<std::ops::Range<usize>>,
     errors: Vec<SqlError>,
 }
 
@@ -139,6 +146,9 @@ impl Visitor for Refusals<'_> {
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         match expr {
             Expr::Function(function) => self.function(expr, function),
+            Expr::IsNull(tested) | Expr::IsNotNull(tested) if matches!(tested.as_ref(), Expr::Function(_)) => {
+                self.null_tests.push(spans::expr_range(self.text, tested));
+            }
             Expr::BinaryOp {
                 op: BinaryOperator::PGRegexMatch | BinaryOperator::PGRegexNotMatch,
                 right: pattern,
@@ -172,6 +182,9 @@ impl Refusals<'_> {
         let refusal = match portability(&name) {
             Some(Exact | Conditional(Ordered)) => None,
             Some(Conditional(AtMost(n))) if arguments.len() <= n => None,
+            Some(Conditional(AtMost(n))) if !name.starts_with("to_") => {
+                Some(format!("give it {n} argument{} at most", if n == 1 { "" } else { "s" }))
+            }
             Some(Conditional(AtMost(_))) => Some(
                 "leave the pattern out, or cast; Databricks reads Java patterns, the local engine others".to_owned(),
             ),
@@ -185,6 +198,8 @@ impl Refusals<'_> {
                 }
                 None
             }
+            Some(Conditional(NullTest)) if self.null_tests.contains(&spans::expr_range(self.text, expr)) => None,
+            Some(Conditional(NullTest)) => Some(format!("ask `{name}(…) IS NULL`; the local engine has no such value")),
             Some(Refused(why)) => Some(why.to_owned()),
             None if is_databricks_function(&name) => {
                 Some("write it with other functions, or run this table on Databricks".to_owned())

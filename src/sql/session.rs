@@ -16,6 +16,8 @@ use deltalake::datafusion::functions_aggregate::average::avg_udaf;
 use deltalake::datafusion::functions_aggregate::first_last::{first_value_udaf, last_value_udaf};
 use deltalake::datafusion::functions_aggregate::stddev::stddev_udaf;
 use deltalake::datafusion::functions_aggregate::variance::var_samp_udaf;
+use deltalake::datafusion::functions_nested::extract::array_element_udf;
+use deltalake::datafusion::functions_nested::sort::array_sort_udf;
 use deltalake::datafusion::logical_expr::LogicalPlan;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::datafusion::sql::parser::Statement;
@@ -23,6 +25,7 @@ use deltalake::datafusion::sql::sqlparser::ast;
 
 use crate::sql::operators::{SparkOperators, SparkTypes};
 use crate::sql::parse::Query;
+use crate::sql::{json, percentile};
 
 /// What the engine chooses about a session. Typing needs none of it.
 #[derive(Debug, Clone, Default)]
@@ -87,8 +90,12 @@ fn alias_functions(builder: &mut SessionStateBuilder) {
         (string::ends_with(), "endswith"),
         (unicode::strpos(), "instr"),
         (math::signum(), "sign"),
+        // Without more arguments both sort ascending, NULL first.
+        (array_sort_udf(), "sort_array"),
+        (array_element_udf(), "try_element_at"),
     ];
     let known = builder.scalar_functions().get_or_insert_with(Vec::new);
+    known.push(json::function());
     known.extend(scalars.into_iter().map(|(udf, alias)| Arc::new(udf.as_ref().clone().with_aliases([alias]))));
     let aggregates = [
         (first_value_udaf(), "first"),
@@ -97,6 +104,7 @@ fn alias_functions(builder: &mut SessionStateBuilder) {
         (var_samp_udaf(), "variance"),
     ];
     let known = builder.aggregate_functions().get_or_insert_with(Vec::new);
+    known.extend(percentile::functions());
     known.extend(aggregates.into_iter().map(|(udaf, alias)| Arc::new(udaf.as_ref().clone().with_aliases([alias]))));
 }
 

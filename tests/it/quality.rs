@@ -122,3 +122,29 @@ fn a_feature_table_has_unique_keys_that_are_there() {
     let findings = project.findings();
     assert_eq!((findings.len(), &findings[0]["fix"]), (1, &json!("status")), "{findings:#?}");
 }
+
+#[test]
+fn tables_are_tested_as_they_are() {
+    let project = shop();
+    let run = project.medc(&["test"]);
+    assert_eq!(run.code, Some(1), "{}", run.stdout);
+    assert!(run.stderr.contains("does not exist yet") && run.stderr.contains("medc apply"), "{}", run.stderr);
+    well(&project.medc(&["apply"]));
+    let run = project.medc(&["test"]);
+    well(&run);
+    assert!(run.stdout.contains("of 1 table, all hold."), "{}", run.stdout);
+    let versions = project.medc(&["plan"]);
+    assert!(versions.stdout.contains("No changes"), "{}", versions.stdout);
+    // An expectation that is newer than the rows.
+    project.write("medc.yml", &PROJECT.replace("[paid, open]", "[open]"));
+    let run = project.medc(&["test", "--format", "json"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    let of_status = report["tables"][0]["expectations"].as_array().expect("a list").iter();
+    let of_status: Vec<_> = of_status.filter(|one| one["success"] == false).collect();
+    assert_eq!(of_status.len(), 1);
+    assert_eq!((&of_status[0]["n_considered"], &of_status[0]["n_violating"]), (&json!(1), &json!(1)));
+    let runs = rows(&project, "quality.results");
+    let n_runs = runs.iter().filter_map(|row| row["run_id"].as_str()).collect::<std::collections::BTreeSet<_>>().len();
+    assert_eq!(n_runs, 3);
+}

@@ -120,6 +120,11 @@ pub(super) fn start(checked: &Checked, subject: &Subject) -> Vec<ColumnRef> {
 }
 
 impl Drawing {
+    /// Draws these tables.
+    pub(super) fn of_tables(checked: &Checked, shown: &BTreeSet<NodeId>) -> Self {
+        of_tables(checked, shown, None)
+    }
+
     /// Draws the subject and all that the directions lead to.
     pub(super) fn of(checked: &Checked, subject: &Subject, directions: &[Direction]) -> Self {
         let starts = start(checked, subject);

@@ -8,8 +8,9 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::drawing::{Drawing, Edge, Kind, Port, TableBox};
-use super::formats;
+use super::{Signpost, formats};
 use crate::check::Transformation;
+use crate::ir::NodeId;
 
 const TITLE_HEIGHT: i64 = 40;
 const ROW_HEIGHT: i64 = 20;
@@ -61,16 +62,46 @@ pub(super) fn write(drawing: &Drawing) -> String {
          height=\"{height}\" role=\"img\" aria-label=\"Lineage\">\n<style>{STYLE}</style>\n\
          <rect class=\"page\" width=\"{width}\" height=\"{height}\"/>\n"
     );
+    draw(drawing, &layout, None, &mut svg);
+    svg.push_str("</svg>\n");
+    svg
+}
+
+/// Draws it for a page that has a style for it: boxes lead somewhere, and say how their table stands.
+pub(super) fn write_for_page(drawing: &Drawing, signpost: &dyn Fn(NodeId) -> Signpost) -> String {
+    let layout = Layout::of(drawing);
+    let (width, height) = layout.size();
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" aria-label=\"Lineage\">\n"
+    );
+    draw(drawing, &layout, Some(signpost), &mut svg);
+    svg.push_str("</svg>\n");
+    svg
+}
+
+fn draw(drawing: &Drawing, layout: &Layout, signpost: Option<&dyn Fn(NodeId) -> Signpost>, svg: &mut String) {
     for edge in &drawing.edges {
-        layout.draw_edge(edge, &mut svg);
+        layout.draw_edge(edge, svg);
     }
     let layers = formats::layers(drawing);
     for (index, table) in drawing.boxes.iter().enumerate() {
         let color = layers.iter().position(|layer| *layer == table.name.layer).unwrap_or(0) % N_COLORS;
-        draw_box(table, &layout.spots[index], color, &mut svg);
+        let spot = &layout.spots[index];
+        let Some(signpost) = signpost.map(|signpost| signpost(table.node)) else {
+            draw_box(table, spot, color, svg);
+            continue;
+        };
+        let Signpost { href, class, word } = signpost;
+        let _ =
+            writeln!(svg, "<a href=\"{}\" aria-label=\"{}: {word}\">", escape(&href), escape(&table.name.to_string()));
+        draw_box(table, spot, color, svg);
+        let _ = writeln!(
+            svg,
+            "<text class=\"state {class}\" x=\"{}\" y=\"{}\" text-anchor=\"end\">{word}</text></a>",
+            spot.x + spot.width - PADDING,
+            spot.y + 15
+        );
     }
-    svg.push_str("</svg>\n");
-    svg
 }
 
 fn draw_box(table: &TableBox, spot: &Spot, color: usize, svg: &mut String) {
@@ -280,7 +311,6 @@ fn port_height(spot: &Spot, port: Port) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ir::NodeId;
     use crate::name::TableName;
 
     fn drawing(names: &[&str], edges: &[(usize, usize)]) -> Drawing {

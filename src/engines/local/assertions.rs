@@ -64,6 +64,19 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// What was found, in a few words, with an example.
+    pub(super) fn found(&self) -> String {
+        let found = match &self.observed {
+            Some(observed) => format!("its value is {observed}"),
+            None if self.n_violating == 0 => "it has no value".to_owned(),
+            None => format!("{} of {} rows break it", self.n_violating, self.n_considered),
+        };
+        let example = self.examples.first().map_or(String::new(), |example| format!(", e.g. {example}"));
+        format!("{found}{example}")
+    }
+}
+
 /// Of how many rows an assertion speaks, and how many of them break it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(clippy::struct_field_names, reason = "counts are called `n_` everywhere")]
@@ -109,6 +122,8 @@ pub(super) fn hide(outcome: &mut Outcome, private: &BTreeSet<String>) {
         }
     }
     for example in &mut outcome.examples {
+        // A row that could not be told into columns may hold anything.
+        let is_private = |column: &String| is_private(column) || column == "_row" && !private.is_empty();
         let Ok(Value::Object(mut row)) = serde_json::from_str(example) else { continue };
         for (_, value) in row.iter_mut().filter(|(column, value)| is_private(column) && !value.is_null()) {
             *value = HIDDEN.into();

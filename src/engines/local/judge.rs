@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use deltalake::arrow::array::{ArrayRef, RecordBatch, StringArray};
 use deltalake::datafusion::common::Result;
@@ -17,38 +17,22 @@ use crate::diagnostic::{Code, Diagnostic};
 use crate::engines::local::assertions::{self, Outcome};
 use crate::engines::local::node::{Work, Written};
 use crate::engines::local::stage::Stage;
-use crate::engines::local::{contract, failure, staged};
+use crate::engines::local::{contract, staged};
 use crate::ir::{Assertion, Body, Dimension, Ingest, Node, OnViolation, Reader, Schema, Test};
 
 impl Work<'_> {
     /// The outcome of every assertion in the order of declaration, the contract's casts first.
     pub(super) async fn outcomes(&self, written: &Written, stage: &Stage, schema: &Schema) -> Result<Vec<Outcome>> {
         let mut outcomes: BTreeMap<usize, Outcome> = written.tests.outcomes().into_iter().collect();
-        let assertions = self.node.assertions.iter().enumerate();
-        let open: Vec<_> = assertions.filter(|(place, _)| !outcomes.contains_key(place)).collect();
-        if !open.is_empty() {
-            let staged = staged::register(&self.context, stage, &written.files, self.bound_bytes())?;
-            staged.stand_for(&self.node.name).await?;
-            outcomes.extend(staged.aggregates(self.node, &open).await?);
-            for (place, assertion) in open {
-                if outcomes.contains_key(&place) {
-                    continue;
-                }
-                let begun = Instant::now();
-                let judged = if self.is_proven(assertion) {
-                    staged.proven(assertion).await
-                } else {
-                    staged.check(assertion, &self.node.name, schema).await
-                };
-                let outcome = judged.map_err(|error| failure::carry(self.node, assertion, &error))?;
-                outcomes.insert(place, Outcome { duration: begun.elapsed(), ..outcome });
-            }
-        }
+        let staged = staged::register(&self.context, stage, &written.files, self.bound_bytes())?;
+        staged.judge(self.node, schema, |assertion| self.is_proven(assertion), &mut outcomes).await?;
         let ragged = self.ragged_outcome(written)?;
         let mut outcomes: Vec<_> =
             ragged.into_iter().chain(self.cast_outcome()).chain(outcomes.into_values()).collect();
         let private = private_columns(self.run.checked, self.action.node);
-        outcomes.iter_mut().for_each(|outcome| assertions::hide(outcome, &private));
+        for outcome in &mut outcomes {
+            assertions::hide(outcome, &private);
+        }
         Ok(outcomes)
     }
 
@@ -171,12 +155,6 @@ pub(super) fn violated(node: &Node, outcome: &Outcome, code: Code) -> Diagnostic
     let blocks = outcome.blocks();
     let message = format!("`{}` does not hold in `{}`", outcome.label, node.name);
     let diagnostic = if blocks { Diagnostic::error(code, message) } else { Diagnostic::warning(code, message) };
-    let found = match &outcome.observed {
-        Some(observed) => format!("its value is {observed}"),
-        None if outcome.n_violating == 0 => "it has no value".to_owned(),
-        None => format!("{} of {} rows break it", outcome.n_violating, outcome.n_considered),
-    };
-    let example = outcome.examples.first().map_or(String::new(), |example| format!(", e.g. {example}"));
     let help = if blocks && outcome.kind == "cast" {
         "correct the rows or the column's type; `on_cast_failure: quarantine` in the contract sets such rows aside"
     } else if blocks && outcome.on_violation == OnViolation::Fail {
@@ -186,8 +164,5 @@ pub(super) fn violated(node: &Node, outcome: &Outcome, code: Code) -> Diagnostic
     } else {
         "look at `quality.results` for the rows"
     };
-    diagnostic
-        .at(site, if blocks { "the table keeps its old rows" } else { "" })
-        .note(format!("{found}{example}"))
-        .help(help)
+    diagnostic.at(site, if blocks { "the table keeps its old rows" } else { "" }).note(outcome.found()).help(help)
 }

@@ -26,10 +26,15 @@ pub(super) async fn record(run: &Run<'_>, plan: &Plan, report: &RunReport) -> Re
     let now = now_micros();
     let actions: BTreeMap<_, _> = plan.actions.iter().map(|action| (action.node, action)).collect();
     append(run, "medc", "runs", "Every apply that had something to do", runs(run, report, now)).await?;
-    append(run, "quality", "results", "What became of every expectation, run by run", results(run, report, now))
-        .await?;
+    record_results(run, report).await?;
     let versions = model_versions(run, &actions, report, now);
     append(run, "ml_registry", "model_versions", "Which dataset version was built when, from what", versions).await
+}
+
+/// Records what became of the expectations of a run.
+pub(super) async fn record_results(run: &Run<'_>, report: &RunReport) -> Result<(), Diagnostic> {
+    let rows = results(run, report, now_micros());
+    append(run, "quality", "results", "What became of every expectation, run by run", rows).await
 }
 
 /// Columns of one ledger table with their values.

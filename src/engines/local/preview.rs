@@ -124,7 +124,8 @@ pub fn stored_tables(warehouse: &Warehouse) -> Vec<TableName> {
     tables
 }
 
-async fn view_rows(
+/// The rows of a view, to be computed when they are read.
+pub(super) async fn view_rows(
     checked: &Checked,
     settings: &RunSettings,
     context: &SessionContext,

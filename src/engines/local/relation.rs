@@ -457,7 +457,7 @@ fn words(text: &str) -> impl Iterator<Item = String> + '_ {
     text.split(|character: char| !(character.is_alphanumeric() || character == '_')).map(str::to_lowercase)
 }
 
-fn missing(node: &Node) -> Diagnostic {
+pub(super) fn missing(node: &Node) -> Diagnostic {
     Diagnostic::error(code::EXECUTION, format!("the table `{}` does not exist yet", node.name))
         .at(node.site.clone().key(), "declared here")
         .help(format!("apply it first: `medc apply --select {}`", node.name))

@@ -5,7 +5,9 @@
 //! groups only those that may repeat; a reference is an anti-join; distributions are numbers of `statistics`. What violates
 //! is first only counted: whole rows are read when there is something to show.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use deltalake::arrow::array::{Array, AsArray, RecordBatch};
 use deltalake::arrow::compute::cast;
@@ -19,13 +21,15 @@ use deltalake::datafusion::prelude::{DataFrame, SessionContext};
 use crate::engines::local::assertions::{self, Counts, N_EXAMPLES, Outcome};
 use crate::engines::local::operator::Planned;
 use crate::engines::local::stage::{Stage, StagedFile};
-use crate::engines::local::{sieve, spool, table};
-use crate::ir::{Assertion, Schema, TableRef, Test};
+use crate::engines::local::staged::window::OverAll;
+use crate::engines::local::{failure, sieve, spool, table};
+use crate::ir::{Assertion, Node, Schema, TableRef, Test};
 use crate::name::TableName;
 use crate::sql::{expression, parse, session};
 
 mod aggregates;
 mod distribution;
+mod window;
 
 const NAME: &str = "medc_staged";
 const VIOLATED: &str = "_medc_violated";
@@ -60,6 +64,17 @@ pub(super) fn register<'a>(
     Ok(Staged { context, n_rows: files.iter().map(|file| file.n_rows).sum(), bound_bytes })
 }
 
+/// As [`register`], for the rows of a table that is stored; names are in lower case.
+pub(super) fn stored(
+    context: &SessionContext,
+    provider: Arc<dyn TableProvider>,
+    n_rows: u64,
+    bound_bytes: usize,
+) -> Result<Staged<'_>> {
+    replace(context, TableReference::bare(NAME), provider)?;
+    Ok(Staged { context, n_rows, bound_bytes })
+}
+
 fn replace(context: &SessionContext, name: TableReference, provider: Arc<dyn TableProvider>) -> Result<()> {
     if let Some(layer) = name.schema() {
         let catalog = context.catalog("datafusion").expect("the default catalog");
@@ -88,9 +103,40 @@ impl Staged<'_> {
         replace(self.context, full_name(table), provider)
     }
 
+    /// The outcomes of all assertions of a node that have none yet, by place. Those for which `proven` says so hold.
+    pub(super) async fn judge(
+        &self,
+        node: &Node,
+        schema: &Schema,
+        proven: impl Fn(&Assertion) -> bool,
+        outcomes: &mut BTreeMap<usize, Outcome>,
+    ) -> Result<()> {
+        let assertions = node.assertions.iter().enumerate();
+        let open: Vec<_> = assertions.filter(|(place, _)| !outcomes.contains_key(place)).collect();
+        if open.is_empty() {
+            return Ok(());
+        }
+        self.stand_for(&node.name).await?;
+        outcomes.extend(self.aggregates(node, &open).await?);
+        for (place, assertion) in open {
+            if outcomes.contains_key(&place) {
+                continue;
+            }
+            let begun = Instant::now();
+            let judged = if proven(assertion) {
+                self.proven(assertion).await
+            } else {
+                self.check(assertion, &node.name, schema).await
+            };
+            let outcome = judged.map_err(|error| failure::carry(node, assertion, &error))?;
+            outcomes.insert(place, Outcome { duration: begun.elapsed(), ..outcome });
+        }
+        Ok(())
+    }
+
     /// The outcome of an assertion that looks at several rows. `own` is what the rows are called in queries, `schema` their
     /// columns as stored.
-    pub(super) async fn check(&self, assertion: &Assertion, own: &TableName, schema: &Schema) -> Result<Outcome> {
+    async fn check(&self, assertion: &Assertion, own: &TableName, schema: &Schema) -> Result<Outcome> {
         match &assertion.test {
             Test::Unique { columns } => self.unique(assertion, columns).await,
             Test::Reference { .. } | Test::Window { .. } => self.looking_around(assertion).await,
@@ -109,7 +155,7 @@ impl Staged<'_> {
     }
 
     /// The outcome of an assertion that is proven: nothing violates.
-    pub(super) async fn proven(&self, assertion: &Assertion) -> Result<Outcome> {
+    async fn proven(&self, assertion: &Assertion) -> Result<Outcome> {
         let counts = self.counts(assertion, 0).await?;
         Ok(assertions::outcome(assertion, counts, Vec::new()))
     }
@@ -165,7 +211,15 @@ impl Staged<'_> {
                 let rows = self.considered(assertion).await?.into_view();
                 let name = "medc_considered";
                 replace(self.context, TableReference::bare(name), rows)?;
-                let text = format!("SELECT *, (\n{}\n) AS {VIOLATED} FROM {name}", violated.text);
+                let text = match window::over_all(&violated.text) {
+                    None => format!("SELECT *, (\n{}\n) AS {VIOLATED} FROM {name}", violated.text),
+                    Some(OverAll { condition, aggregates }) => {
+                        let aggregates: Vec<_> =
+                            aggregates.iter().map(|(name, aggregate)| format!("{aggregate} AS {name}")).collect();
+                        let all = format!("SELECT {} FROM {name}", aggregates.join(", "));
+                        format!("SELECT *, ({condition}) AS {VIOLATED} FROM {name} CROSS JOIN ({all}) AS of_all")
+                    }
+                };
                 let rows = self.plan(&text).await?.filter(ident(VIOLATED).is_true())?;
                 rows.select(columns.to_vec()).map(Some)
             }
@@ -191,7 +245,8 @@ impl Staged<'_> {
         };
         let mut examples = Vec::new();
         if n_violating > 0 {
-            let holds_all = matches!(assertion.test, Test::Window { .. }) && self.n_rows > MANY_ROWS;
+            let holds_all = self.n_rows > MANY_ROWS
+                && matches!(&assertion.test, Test::Window { violated, .. } if window::over_all(&violated.text).is_none());
             let few = assertion.columns.iter().map(|column| ident(column.to_lowercase())).collect();
             let columns = if holds_all && !assertion.columns.is_empty() { few } else { self.all_columns().await? };
             if let Some(rows) = self.violating(assertion, &columns).await? {

@@ -18,6 +18,7 @@ use crate::plan;
 use crate::sql::session;
 use crate::state;
 
+mod assertions;
 mod speed;
 
 struct Quiet;
@@ -62,6 +63,9 @@ fn node(table: &str, body: Body, columns: &[(&str, &str)]) -> Node {
         contract: Some(Arc::new(Contract {
             name: table.to_owned(),
             version: None,
+            description: None,
+            owner: None,
+            primary_key: Vec::new(),
             columns: columns.iter().map(column).collect(),
             on_cast_failure: OnViolation::Fail,
             timezone: None,
@@ -499,7 +503,7 @@ fn whole_table_assertions_and_views() {
     assert_eq!(ask(folder.path(), "SELECT n FROM gold.twice"), "3", "a view may be read twice");
     assert_eq!(
         found,
-        [(4, 1, None, false), (5, 0, Some(serde_json::json!(5.0)), true), (5, 0, Some(serde_json::json!(23.0)), false)]
+        [(4, 2, None, false), (5, 0, Some(serde_json::json!(5)), true), (5, 0, Some(serde_json::json!(23.0)), false)]
     );
     assert_eq!(go(&checked, folder.path()), RunReport::default());
 }

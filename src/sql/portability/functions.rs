@@ -23,11 +23,13 @@ pub enum Condition {
     AtLeast(usize),
     /// With a literal pattern that both regular expression engines read alike: no lookaround, no back reference.
     SimplePattern,
+    /// As the operand of `IS NULL` or `IS NOT NULL`.
+    NullTest,
     /// As long as the rows have an order, or all of a group's values are equal: neither engine promises more.
     Ordered,
 }
 
-use Condition::{AtLeast, AtMost, Ordered, SimplePattern};
+use Condition::{AtLeast, AtMost, NullTest, Ordered, SimplePattern};
 use Portability::{Conditional, Exact, Refused};
 
 /// The functions of Databricks SQL that are known here, sorted by name.
@@ -132,6 +134,7 @@ pub const FUNCTIONS: &[(&str, Portability)] = &[
     ("max", Exact),
     ("md5", Exact),
     ("mean", Exact),
+    ("median", Exact),
     ("min", Exact),
     ("minute", Exact),
     ("mod", Exact),
@@ -148,6 +151,7 @@ pub const FUNCTIONS: &[(&str, Portability)] = &[
     ("nvl2", Exact),
     ("octet_length", Exact),
     ("percent_rank", Exact),
+    ("percentile", Conditional(AtMost(2))),
     ("pi", Exact),
     ("pmod", Exact),
     ("position", Refused("write `instr(text, part)`")),
@@ -176,6 +180,7 @@ pub const FUNCTIONS: &[(&str, Portability)] = &[
     ("signum", Exact),
     ("sin", Exact),
     ("size", Exact),
+    ("sort_array", Conditional(AtMost(1))),
     ("soundex", Exact),
     ("space", Exact),
     ("split_part", Exact),
@@ -196,6 +201,9 @@ pub const FUNCTIONS: &[(&str, Portability)] = &[
     ("translate", Exact),
     ("trim", Exact),
     ("trunc", Exact),
+    // At index 0, Databricks fails and the local engine gives NULL.
+    ("try_element_at", Exact),
+    ("try_parse_json", Conditional(NullTest)),
     ("ucase", Exact),
     ("unhex", Exact),
     ("unix_date", Exact),
@@ -283,7 +291,6 @@ const ONLY_DATABRICKS: &[&str] = &[
     "map_values",
     "mask",
     "max_by",
-    "median",
     "min_by",
     "mode",
     "monotonically_increasing_id",
@@ -292,7 +299,6 @@ const ONLY_DATABRICKS: &[&str] = &[
     "overlay",
     "parse_json",
     "parse_url",
-    "percentile",
     "percentile_approx",
     "percentile_cont",
     "posexplode",
@@ -314,7 +320,6 @@ const ONLY_DATABRICKS: &[&str] = &[
     "skewness",
     "slice",
     "some",
-    "sort_array",
     "split",
     "stack",
     "str_to_map",
@@ -336,7 +341,6 @@ const ONLY_DATABRICKS: &[&str] = &[
     "try_add",
     "try_avg",
     "try_divide",
-    "try_element_at",
     "try_multiply",
     "try_subtract",
     "try_sum",
@@ -387,7 +391,9 @@ pub(super) fn is_aggregate(name: &str) -> bool {
         "last_value",
         "max",
         "mean",
+        "median",
         "min",
+        "percentile",
         "std",
         "stddev",
         "stddev_pop",

@@ -73,8 +73,7 @@ pub(in crate::engines::local) fn compile(
     marked: &[(usize, Arc<Marks>)],
     quarantine: Option<Arc<Quarantine>>,
 ) -> Result<RowTests> {
-    let mut compiling =
-        Compiling { state, schema: DFSchema::try_from(Arc::clone(schema))?, node, conditions: Vec::new() };
+    let mut compiling = Compiling { state, schema: DFSchema::try_from(Arc::clone(schema))?, conditions: Vec::new() };
     let mut tests = Vec::new();
     for (place, assertion) in node.assertions.iter().enumerate() {
         let marks = marked.iter().find(|(marked, _)| *marked == place).map(|(_, marks)| marks);
@@ -93,7 +92,6 @@ pub(in crate::engines::local) fn compile(
 struct Compiling<'a> {
     state: &'a SessionState,
     schema: DFSchema,
-    node: &'a Node,
     conditions: Vec<Condition>,
 }
 

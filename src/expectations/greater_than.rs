@@ -1,0 +1,47 @@
+//! `greater_than`: the column's values are greater than one value.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use crate::ir::Dimension;
+use crate::kind::{self, Problem, Scalar};
+
+pub(super) const KIND: Kind = Kind {
+    name: "greater_than",
+    of_column: true,
+    dimension: Dimension::Accuracy,
+    schema: schema_of::<GreaterThan>,
+    short: Short::Key("value"),
+    lower,
+    example: Example { column: Some(("quantity", "int")), expect: &["greater_than: 0"] },
+    alike: &[
+        (Tool::GreatExpectations, "expect_column_values_to_be_between with `strict_min`"),
+        (Tool::Dbt, "dbt_utils.accepted_range"),
+        (Tool::Odcs, "logicalTypeOptions `exclusiveMinimum`"),
+    ],
+};
+
+/// The column's values are greater than one value. NULLs are not looked at.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(inline)]
+pub struct GreaterThan {
+    /// The value: a number, or a date or timestamp as text. Example: `0`.
+    value: Scalar,
+    /// Whether the value itself holds, too. Default: false.
+    #[serde(default)]
+    or_equal: bool,
+}
+
+/// # Errors
+/// `resolve::expectation` without a column, or for a value of another type.
+fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
+    let GreaterThan { value: bound, or_equal } = super::body(value)?;
+    let column = subject.column_of("greater_than", values::is_ordered, "numbers, dates or texts")?;
+    values::check(&bound, "/value", column, subject.data_type)?;
+    let (holds, violates) = if or_equal { (">=", "<") } else { (">", "<=") };
+    let violated = format!("{} {violates} {}", kind::column(column), kind::scalar_literal(&bound, subject.data_type));
+    Ok(subject.each_value(column, format!("{column} {holds} {bound}"), violated))
+}
