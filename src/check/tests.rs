@@ -342,10 +342,10 @@ fn assertions_that_look_around_are_typed() {
     let same = |query: &str| Test::Query(sql(query));
     assert_eq!(expecting(same("select t.n from silver.t t join silver.other o on o.id = t.order_id")), NONE);
     assert_eq!(expecting(same("select 1 from quality.results r where r.n_rows > 1")), NONE);
-    assert_eq!(expecting(same("select m from silver.t")), ["check::unknown-column | m | n"]);
+    assert_eq!(expecting(same("select m from silver.t")), ["check::unknown-column | outside | n"]);
     let count = |holds| Test::Aggregate { by: Vec::new(), value: made("count(*)"), holds: sql(holds) };
     assert_eq!(expecting(count("observed = (select count(*) from silver.other)")), NONE);
-    assert_eq!(expecting(count("observed = (select max(m) from silver.other)")), ["check::unknown-column | m | -"]);
+    assert_eq!(expecting(count("observed = (select max(m) from silver.other)")), ["check::unknown-column | outside | -"]);
 
     let columns = |test| expecting(Test::Columns(test));
     assert_eq!(columns(ColumnsTest::InOrder(names(&["Order_id", "n"]))), NONE);
