@@ -65,7 +65,7 @@ pub mod unique_share;
 pub mod volume;
 
 mod bounds;
-mod duration;
+pub(crate) mod duration;
 mod moment;
 mod pattern;
 mod reference;
@@ -81,6 +81,7 @@ pub struct Kind {
     /// Whether it speaks of one column; it then stands below a column or names one with `column`.
     pub of_column: bool,
     pub dimension: Dimension,
+    form: Form,
     /// The JSON Schema of the long body, with the struct's docs.
     schema: fn(&mut SchemaGenerator) -> Schema,
     short: Short,
@@ -88,6 +89,21 @@ pub struct Kind {
     example: Example,
     /// What other tools call it.
     alike: &'static [(Tool, &'static str)],
+}
+
+/// What a kind judges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Each row by itself.
+    Row,
+    /// Each row beside others.
+    Rows,
+    /// An aggregate of the table, or of each group of rows.
+    Groups,
+    /// The table as a whole.
+    Table,
+    /// What columns there are.
+    Columns,
 }
 
 /// What may be written instead of the long body.
@@ -317,6 +333,16 @@ pub struct Sentence {
     pub test: Test,
 }
 
+impl Sentence {
+    /// With the condition of an aggregate at another site: that of the table which it looks at.
+    fn comparing(mut self, site: Site) -> Self {
+        if let Test::Aggregate { holds, .. } = &mut self.test {
+            holds.site = site;
+        }
+        self
+    }
+}
+
 /// An expectation as written.
 #[derive(Clone)]
 pub struct Expectation {
@@ -538,17 +564,15 @@ impl JsonSchema for Expectation {
     }
 }
 
-/// The long body's schema with the options' keys added.
+/// The long body's schema with the options' keys added, as references: they are the same for all kinds.
 fn with_options(kind: &Kind, generator: &mut SchemaGenerator) -> Value {
     let mut long = (kind.schema)(generator).to_value();
-    let options = Options::json_schema(generator).to_value();
+    let options = generator.subschema_for::<Options>().to_value();
     let Some(object) = long.as_object_mut() else { return long };
     let members = object.entry("properties").or_insert_with(|| Value::Object(Map::new()));
-    if let (Some(members), Some(added)) =
-        (members.as_object_mut(), options.get("properties").and_then(Value::as_object))
-    {
-        let added = added.iter().filter(|(key, _)| !is_own(kind, key));
-        members.extend(added.map(|(key, value)| (key.clone(), value.clone())));
+    if let (Some(members), Some(defined)) = (members.as_object_mut(), options.get("$ref").and_then(Value::as_str)) {
+        let added = OPTION_KEYS.iter().filter(|key| !is_own(kind, key));
+        members.extend(added.map(|key| ((*key).to_owned(), json!({"$ref": format!("{defined}/properties/{key}")}))));
     }
     long
 }

@@ -33,6 +33,7 @@ pub struct Project {
     pub tables: IndexMap<String, Declared>,
     pub contracts: IndexMap<String, Declared>,
     pub datasets: Option<Declared>,
+    pub checkpoints: Option<Declared>,
 }
 
 /// An entity's value and where it stands.
@@ -76,6 +77,7 @@ pub fn load(
         tables: IndexMap::new(),
         contracts: IndexMap::new(),
         datasets: None,
+        checkpoints: None,
     };
     let mut waiting = includes(&members, root);
     project.absorb(members, root, diagnostics);
@@ -137,6 +139,10 @@ impl Project {
                 "contracts" => ("contract", &mut self.contracts),
                 "datasets" => {
                     declare_once(&mut self.datasets, value, site, "datasets", diagnostics);
+                    continue;
+                }
+                "checkpoints" => {
+                    declare_once(&mut self.checkpoints, value, site, "checkpoints", diagnostics);
                     continue;
                 }
                 "project" => {
@@ -210,7 +216,7 @@ fn includes(members: &serde_json::Map<String, Value>, id: SourceId) -> Vec<(Stri
 }
 
 /// The files that an include pattern names, sorted.
-fn matching(files: &dyn Files, dir: &Path, pattern: &str, site: &Site, diagnostics: &mut Diagnostics) -> Vec<PathBuf> {
+pub(crate) fn matching(files: &dyn Files, dir: &Path, pattern: &str, site: &Site, diagnostics: &mut Diagnostics) -> Vec<PathBuf> {
     let wrong = |message: String| Diagnostic::error(code::INCLUDE_PATTERN, message).at(site.clone(), "");
     if Path::new(pattern).is_absolute() || pattern.split(['/', '\\']).any(|part| part == "..") {
         diagnostics.error(

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Reported, Site, code};
+use crate::exchange::Imported;
 use crate::ir::Sql;
 use crate::name::{self, TableName};
 use crate::project::{Declared, Project};
@@ -24,6 +25,7 @@ mod interpolate;
 mod odcs;
 mod overlay;
 mod sql_file;
+mod suites;
 mod variables;
 
 pub use datasets::Datasets;
@@ -83,6 +85,8 @@ pub struct Entity<T> {
 pub struct Table {
     pub entity: Entity<spec::Table>,
     pub sql: Option<Sql>,
+    /// What its Great Expectations suites say.
+    pub imported: Vec<Imported>,
 }
 
 /// Where the parts of a merged value come from.
@@ -136,7 +140,7 @@ pub fn resolve(
     let mut scope = Scope::new(&header, &chosen.name, settings);
     scope.variables = variables::values(&project, &chosen, &scope, settings, diagnostics)?;
     let environment = environment::resolve(&chosen, &scope, diagnostics)?;
-    let Project { dir, layers, tables, contracts, datasets, .. } = project;
+    let Project { dir, layers, tables, contracts, datasets, checkpoints, .. } = project;
 
     let overlays = overlay::tables(&chosen, &tables, diagnostics);
     let layers = entities(layers, &scope, diagnostics);
@@ -151,8 +155,9 @@ pub fn resolve(
         let Ok((value, origin)) = merged else { continue };
         let Ok(spec) = typed::<spec::Table>(&value, &origin.site, diagnostics) else { continue };
         let Ok(sql) = sql_file::read(&spec, &origin, &scope, &dir, files, sources, diagnostics) else { continue };
-        resolved_tables.insert(table_name, Table { entity: Entity { spec, origin }, sql });
+        resolved_tables.insert(table_name, Table { entity: Entity { spec, origin }, sql, imported: Vec::new() });
     }
+    suites::read(&mut resolved_tables, checkpoints, &scope, &dir, files, sources, diagnostics);
     let datasets = match datasets {
         Some(declared) => datasets::read(declared, &scope, &dir, files, sources, diagnostics).ok(),
         None => None,

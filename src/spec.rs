@@ -16,8 +16,10 @@ use crate::kind::Scalar;
 use crate::steps::Step;
 
 mod dataset;
+mod suites;
 
 pub use dataset::{Dataset, DatasetFile};
+pub use suites::{Checkpoints, SuiteUse, Suites};
 
 /// A medc project file. `medc.yml` has `project`; every file that it includes may hold any other key.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
@@ -45,6 +47,8 @@ pub struct ProjectFile {
     pub contracts: IndexMap<String, Contract>,
     /// The datasets of models, from a JSON file of theirs.
     pub datasets: Option<Datasets>,
+    /// Great Expectations checkpoints, which bind suites to tables.
+    pub checkpoints: Option<Checkpoints>,
 }
 
 /// What the project is called and who owns it.
@@ -182,6 +186,8 @@ pub struct Table {
     /// What must be true of its rows, besides its contract.
     #[serde(default)]
     pub expect: Vec<Expectation>,
+    /// Great Expectations suites that its rows keep, as they stand: one, or a list of them.
+    pub expectations: Option<Suites>,
     /// That models look features up here. Its keys are then never NULL, and unique together with the timestamp.
     pub feature_table: Option<FeatureTable>,
 }
@@ -259,9 +265,23 @@ pub struct Contract {
     /// The zone in which texts and wall-clock times that name no zone are read where a column is a `timestamp`, and in which
     /// a timestamp has its date. A region or an offset, e.g. `America/Sao_Paulo`, `+02:00`. Default: UTC.
     pub timezone: Option<String>,
+    /// How old the newest row may be at the time of a run.
+    pub freshness: Option<Freshness>,
     /// What must be true of the rows.
     #[serde(default)]
     pub expect: Vec<Expectation>,
+}
+
+/// How old the newest row may be at the time of a run. Ages are whole numbers with `s`, `m`, `h`, `d` or `w`.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Freshness {
+    /// The column that says how new a row is, a date or a timestamp. Example: `order_ts`.
+    pub column: String,
+    /// The age after which it is recorded that the table is late. Example: `24h`.
+    pub warn_after: Option<String>,
+    /// The age after which the table is not published, and what depends on it does not run. Example: `72h`.
+    pub fail_after: Option<String>,
 }
 
 /// A column of a contract.

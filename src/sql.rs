@@ -25,6 +25,7 @@ mod relations;
 pub mod session;
 mod spans;
 mod spelling;
+mod sum;
 #[cfg(test)]
 mod tests;
 pub mod types;

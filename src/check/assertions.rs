@@ -9,7 +9,9 @@ use std::sync::Arc;
 use crate::check::{Typed, operations, report};
 use crate::diagnostic::{Diagnostic, Diagnostics, Reported, code};
 use crate::graph::Graph;
-use crate::ir::{Assertion, ColumnsTest, DataType, Node, OnViolation, Schema, Sql, Test, WriteMode, results};
+use crate::ir::{
+    Assertion, ColumnsTest, DataType, MetadataColumn, Node, OnViolation, Schema, Sql, Test, WriteMode, results,
+};
 use crate::name::{self, TableName};
 use crate::sql::bind::{Aggregates, Row, TypedQuery, Typer, type_expression, type_rows};
 use crate::sql::parse::{ErrorKind, SqlError, parse_expression, parse_query, relations};
@@ -76,7 +78,7 @@ fn one(scope: &Scope<'_>, assertion: &Assertion, row: &Row<'_>, diagnostics: &mu
         Test::Reference { columns, table, referenced } => {
             tables::reference(scope, assertion, columns, table, referenced, diagnostics)
         }
-        Test::Aggregate { value, holds, .. } => aggregate(scope, assertion, value, holds, row, diagnostics),
+        Test::Aggregate { by, value, holds } => aggregate(scope, assertion, by, [value, holds], row, diagnostics),
         Test::Query(sql) => match typed_query(scope, &sql.text, None) {
             Ok(_) => Ok(()),
             Err(errors) => Err(query_errors(assertion, sql, errors, diagnostics)),
@@ -117,6 +119,13 @@ fn columns_exist<'a>(
             let mut diagnostic = Diagnostic::error(code::SQL_UNKNOWN_COLUMN, format!("there is no column `{column}`"))
                 .at(assertion.site.clone(), "");
             diagnostic.help = name::did_you_mean(column, schema.names());
+            if MetadataColumn::ALL.iter().any(|metadata| name::same(metadata.name(), column)) {
+                // An order that was not named is that of the source's lines.
+                diagnostic.note =
+                    Some("a table's rows have no order; that of a source's lines is in this column".to_owned());
+                diagnostic.help = Some("name what orders the rows, e.g. `order_by: [a_timestamp]`".to_owned());
+                return Err(diagnostics.error(diagnostic));
+            }
             missing = Some(diagnostics.error(diagnostic));
         }
     }
@@ -171,8 +180,8 @@ fn condition_over(
 fn aggregate(
     scope: &Scope<'_>,
     assertion: &Assertion,
-    value: &Sql,
-    holds: &Sql,
+    by: &[String],
+    [value, holds]: [&Sql; 2],
     row: &Row<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Reported> {
@@ -181,8 +190,9 @@ fn aggregate(
     let typed = typed.map_err(|errors| query_errors(assertion, value, errors, diagnostics))?;
     let Some(data_type) = typed.data_type else { return Ok(()) };
     let observed = crate::ir::Column { name: "observed".to_owned(), data_type, nullable: true };
-    let observed = (&TableName::new("medc", "observed"), &Schema { columns: vec![observed] });
-    condition_over(scope, assertion, holds, observed, diagnostics)
+    // The condition also sees what the groups are by.
+    let columns = by.iter().filter_map(|column| scope.schema.column(column).cloned()).chain([observed]).collect();
+    condition_over(scope, assertion, holds, (&TableName::new("medc", "observed"), &Schema { columns }), diagnostics)
 }
 
 /// Types a query over the project's tables; `also` is another one. `None` when one of them has unknown columns.

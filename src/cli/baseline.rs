@@ -89,9 +89,15 @@ impl Session {
     /// What loading reports, `compatibility::baseline`, and a baseline that does not exist.
     pub(super) fn load_against(&mut self, baseline: &str) -> Result<Loaded, Failure> {
         let named = Named::of(baseline, &[]);
-        let look = |resolved: &resolve::Resolved| Promises::of(resolved, None, &mut Diagnostics::new());
-        let (loaded, mut promises) = self.load_and(look)?;
-        promises.readers = Readers::of(&loaded.checked);
+        let mut promises = None;
+        let loaded = self.load_and(|resolved| {
+            promises = Some(Promises::of(resolved, None, &mut Diagnostics::new()));
+        });
+        // A query that does not type may be what the change of a contract broke: both are told.
+        let Some(mut promises) = promises else { return Ok(loaded?.0) };
+        if let Ok((loaded, ())) = &loaded {
+            promises.readers = Readers::of(&loaded.checked);
+        }
         match self.side(&named)? {
             Some(Side { title, promises: former }) => {
                 let comparison = compatibility::compare(&former, &promises);
@@ -103,7 +109,7 @@ impl Session {
                     .help("name a later revision once the project is there"),
             ),
         }
-        Ok(loaded)
+        Ok(loaded?.0)
     }
 
     /// The contracts that are meant; `None` for a revision that does not have the project.

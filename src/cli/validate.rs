@@ -55,7 +55,7 @@ pub(super) fn run(options: &Validate, session: &mut Session) -> Outcome {
     };
     let subject = match &loaded {
         Ok(loaded) => format!("{}: ", inventory(loaded)),
-        Err(_) => String::new(),
+        Err(()) => String::new(),
     };
     console.say(&format!("{subject}{errors}{warnings} ({})", ui::seconds(elapsed)))?;
     // The process ends here: giving the graph back piece by piece would only take time.

@@ -1,9 +1,11 @@
 //! Columns: there or not, where, of which type, with or without NULL; and the primary key.
 
+use super::pairs::is_described_otherwise;
 use super::promises::same_set;
 use super::{Found, Promise, Reads, Rule, Subject, data_type};
 use crate::ir::{Column, ContractColumn, OnViolation};
 use crate::name;
+use crate::sql::zone::Zone;
 
 /// Grades what is different.
 pub(super) fn compare(before: &Promise, after: &Promise, found: &mut Vec<Found>) {
@@ -38,6 +40,7 @@ pub(super) fn compare(before: &Promise, after: &Promise, found: &mut Vec<Found>)
     }
     key(before, after, found);
     cast_failure(before, after, found);
+    found.extend(timezone(before, after));
 }
 
 fn removed(column: &Column, added: &[usize], new: &[ContractColumn]) -> Found {
@@ -77,6 +80,9 @@ fn one(old: &Column, new: &ContractColumn, sides: [&Promise; 2], found: &mut Vec
             found.push(Found::column(&column.name, Rule::NullForbidden, "may be NULL → never NULL", site()));
         }
         (true, true) | (false, false) => {}
+    }
+    if is_described_otherwise(sides[0], sides[1], &column.name.to_lowercase()) {
+        found.push(Found::column(&column.name, Rule::WordsChanged, "described otherwise", site()));
     }
 }
 
@@ -152,4 +158,27 @@ fn cast_failure(before: &Promise, after: &Promise, found: &mut Vec<Found>) {
         site: Some(after.contract.site.member("on_cast_failure")),
         reads: Reads::Table,
     });
+}
+
+/// Told where columns of both depend on it.
+fn timezone(before: &Promise, after: &Promise) -> Option<Found> {
+    let written = |promise: &Promise| promise.contract.timezone.clone().unwrap_or_else(|| "UTC".to_owned());
+    let (old, new) = (written(before), written(after));
+    let depends = |column: &&ContractColumn| {
+        let spelled = column.column.data_type.to_string();
+        spelled.contains("timestamp") || spelled.contains("date")
+    };
+    let columns = before.contract.columns.iter().filter(depends).map(|column| column.column.name.clone());
+    let columns: Vec<String> = columns.collect();
+    if Zone::parse(&old) == Zone::parse(&new) || columns.is_empty() {
+        return None;
+    }
+    Some(Found {
+        subject: Subject::Contract(after.contract.name.clone()),
+        rule: Rule::TimezoneChanged,
+        what: format!("timezone: {old} → {new}"),
+        hint: None,
+        site: Some(after.contract.site.member("timezone")),
+        reads: Reads::Columns(columns),
+    })
 }

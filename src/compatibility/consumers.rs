@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::check::Checked;
-use crate::ir::{Body, Input, Node, Operation, Relation};
+use crate::ir::{Body, Input, Node, Operation, Relation, Schema};
 use crate::name::TableName;
 use crate::sql::parse;
 
@@ -57,7 +57,7 @@ impl Readers {
             for input in inputs {
                 let read = checked.graph.node(*input);
                 readers.of_table.entry(read.name.clone()).or_default().insert(node.name.clone());
-                let columns = checked.typed(*input).schema.iter().flat_map(|schema| schema.names());
+                let columns = checked.typed(*input).schema.iter().flat_map(Schema::names);
                 for column in columns.map(str::to_lowercase).filter(|column| named.contains(column)) {
                     let place = (read.name.clone(), column);
                     if !flows.contains(&place) {

@@ -11,23 +11,12 @@ use serde_json::Value;
 
 use super::promises::same_set;
 use super::{Found, Promise, Reads, Rule, Sentence, Subject};
+use crate::expectations::duration;
 use crate::ir::OnViolation;
 use crate::name;
 
 /// Kinds that joins, merges and arithmetic rely on: without them results are wrong, not only unusual.
 const GUARANTEES: &[&str] = &["not_null", "unique", "references"];
-
-/// Kinds that speak of the age of rows.
-const AGES: &[&str] = &["freshness"];
-
-/// Keys of a body that bound something from below; more is stricter.
-const LEAST: &[&str] = &["min", "min_value", "strict_min", "exclusive_min", "strict_max", "exclusive_max"];
-/// Keys of a body that bound something from above; less is stricter.
-const GREATEST: &[&str] = &["max", "max_value"];
-/// Keys of a body that hold the least and the greatest value.
-const RANGES: &[&str] = &["between", "range"];
-/// Keys of a body that hold a set of values.
-const SETS: &[&str] = &["values", "value_set", "set"];
 
 /// Grades what is different.
 pub(super) fn compare(before: &Promise, after: &Promise, found: &mut Vec<Found>) {
@@ -57,7 +46,8 @@ fn is_own(sentence: &Sentence, before: &Promise, after: &Promise) -> bool {
         promise.contract.columns.iter().find(|column| name::same(&column.column.name, name)).map(|c| c.column.nullable)
     };
     let columns = || sentence.columns.iter().map(|column| (has(before, column), has(after, column)));
-    let is_kept = columns().all(|(old, new)| old.is_some() && new.is_some());
+    // Columns that the contract never had are those of the source's lines.
+    let is_kept = columns().all(|(old, new)| old.is_some() == new.is_some());
     let is_null_rule = sentence.kind == "not_null" && columns().any(|(old, new)| old != new);
     let is_key = sentence.kind == "unique"
         && !same_set(&before.key, &after.key)
@@ -124,8 +114,10 @@ fn changed(before: &Sentence, after: &Sentence, found: &mut Vec<Found>) {
         Direction::Same => None,
         Direction::Tighter => Some(Rule::ExpectationTightened),
         Direction::Other => Some(Rule::ExpectationChanged),
-        Direction::Looser if AGES.contains(&before.kind.as_str()) => Some(Rule::FreshnessLoosened),
-        Direction::Looser if has_more_values(before, after) => Some(Rule::ValuesWidened),
+        Direction::Looser if before.kind == "freshness" => Some(Rule::FreshnessLoosened),
+        Direction::Looser if before.kind == "accepted_values" && before.arguments != after.arguments => {
+            Some(Rule::ValuesWidened)
+        }
         Direction::Looser => Some(Rule::ExpectationLoosened),
     };
     found.extend(rule.map(|rule| of(before, rule, says(), Some(after))));
@@ -238,42 +230,75 @@ fn bodies(kind: &str, before: &Value, after: &Value) -> Direction {
     keys.map(|key| member(kind, key, old.get(key), new.get(key))).fold(Direction::Same, Direction::and)
 }
 
+/// What a key of a body means for the rows that are let through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// A bound from below: more is stricter.
+    Least,
+    /// A bound from above: less is stricter.
+    Greatest,
+    /// The least and the greatest value.
+    Range,
+    /// True is stricter.
+    Strict,
+    /// True is less strict.
+    Lenient,
+    /// What is let through: more is less strict.
+    Allowed,
+    /// What is not, or what is asked for: more is stricter.
+    Demanded,
+    /// An age: more is less strict.
+    Age,
+    Unknown,
+}
+
+fn meaning(kind: &str, key: &str) -> Meaning {
+    match (kind, key) {
+        ("greater_than", "value") | (_, "min" | "p_value_at_least") => Meaning::Least,
+        ("less_than", "value") | ("volume", "max_change") | (_, "max" | "at_most") => Meaning::Greatest,
+        (_, "between") => Meaning::Range,
+        (_, "exclusive_min" | "exclusive_max" | "strictly") => Meaning::Strict,
+        (_, "or_equal" | "ties_okay") => Meaning::Lenient,
+        ("accepted_values" | "most_common", "values")
+        | ("distinct_values", "within")
+        | ("of_type", "types")
+        | ("column_pair_in", "pairs")
+        | ("matches" | "like", "any_of") => Meaning::Allowed,
+        ("not_in", "values")
+        | ("distinct_values", "contain")
+        | ("matches" | "like", "all_of")
+        | ("not_matches" | "not_like", "any_of") => Meaning::Demanded,
+        ("freshness", "within") => Meaning::Age,
+        _ => Meaning::Unknown,
+    }
+}
+
 fn member(kind: &str, key: &str, old: Option<&Value>, new: Option<&Value>) -> Direction {
     if old == new {
         return Direction::Same;
     }
-    if LEAST.contains(&key) {
-        return bound(old, new, Direction::Tighter);
+    match meaning(kind, key) {
+        Meaning::Least => bound(old, new, Direction::Tighter),
+        Meaning::Greatest => bound(old, new, Direction::Looser),
+        Meaning::Range => match (ends(old), ends(new)) {
+            (Some([old_low, old_high]), Some([new_low, new_high])) => bound(
+                Some(old_low),
+                Some(new_low),
+                Direction::Tighter,
+            )
+            .and(bound(Some(old_high), Some(new_high), Direction::Looser)),
+            (Some(_) | None, _) => Direction::Other,
+        },
+        Meaning::Strict => Direction::of(flag(old).cmp(&flag(new)), Direction::Tighter),
+        Meaning::Lenient => Direction::of(flag(old).cmp(&flag(new)), Direction::Looser),
+        Meaning::Allowed => set(old, new, Direction::Looser),
+        Meaning::Demanded => set(old, new, Direction::Tighter),
+        Meaning::Age => match (old.and_then(age_s), new.and_then(age_s)) {
+            (Some(old), Some(new)) => Direction::of(old.cmp(&new), Direction::Looser),
+            (Some(_) | None, _) => Direction::Other,
+        },
+        Meaning::Unknown => Direction::Other,
     }
-    if GREATEST.contains(&key) {
-        return bound(old, new, Direction::Looser);
-    }
-    if RANGES.contains(&key)
-        && let (Some([old_low, old_high]), Some([new_low, new_high])) = (ends(old), ends(new))
-    {
-        return bound(Some(old_low), Some(new_low), Direction::Tighter).and(bound(
-            Some(old_high),
-            Some(new_high),
-            Direction::Looser,
-        ));
-    }
-    if SETS.contains(&key)
-        && let (Some(Value::Array(old)), Some(Value::Array(new))) = (old, new)
-    {
-        let growing = match kind {
-            "accepted_values" | "accepted" | "distinct_in_set" => Direction::Looser,
-            "not_in" => Direction::Tighter,
-            _ => return Direction::Other,
-        };
-        let within = |some: &[Value], all: &[Value]| some.iter().all(|value| all.contains(value));
-        return match (within(old, new), within(new, old)) {
-            (true, true) => Direction::Same,
-            (true, false) => growing,
-            (false, true) => growing.reversed(),
-            (false, false) => Direction::Other,
-        };
-    }
-    Direction::Other
 }
 
 fn ends(value: Option<&Value>) -> Option<[&Value; 2]> {
@@ -283,17 +308,31 @@ fn ends(value: Option<&Value>) -> Option<[&Value; 2]> {
     }
 }
 
-/// A bound that is not there, or NULL, is none; so is one that is `false`.
+/// A flag that is not there is not set.
+fn flag(value: Option<&Value>) -> bool {
+    value.and_then(Value::as_bool).unwrap_or(false)
+}
+
+/// A bound that is not there, or NULL, is none.
 fn bound(old: Option<&Value>, new: Option<&Value>, growing: Direction) -> Direction {
-    let there = |value: Option<&'_ Value>| value.is_some_and(|value| !value.is_null() && value != &Value::Bool(false));
-    match (old, new) {
-        _ if there(old) && there(new) => match (old, new) {
-            (Some(old), Some(new)) => values(old, new).map_or(Direction::Other, |order| Direction::of(order, growing)),
-            (None, _) | (_, None) => Direction::Same,
-        },
-        _ if there(new) => Direction::Tighter,
-        _ if there(old) => Direction::Looser,
-        _ => Direction::Same,
+    let there = |value: &&Value| !value.is_null();
+    match (old.filter(there), new.filter(there)) {
+        (Some(old), Some(new)) => values(old, new).map_or(Direction::Other, |order| Direction::of(order, growing)),
+        (None, Some(_)) => Direction::Tighter,
+        (Some(_), None) => Direction::Looser,
+        (None, None) => Direction::Same,
+    }
+}
+
+/// Values in whatever order.
+fn set(old: Option<&Value>, new: Option<&Value>, growing: Direction) -> Direction {
+    let (Some(Value::Array(old)), Some(Value::Array(new))) = (old, new) else { return Direction::Other };
+    let within = |some: &[Value], all: &[Value]| some.iter().all(|value| all.contains(value));
+    match (within(old, new), within(new, old)) {
+        (true, true) => Direction::Same,
+        (true, false) => growing,
+        (false, true) => growing.reversed(),
+        (false, false) => Direction::Other,
     }
 }
 
@@ -302,7 +341,9 @@ fn values(old: &Value, new: &Value) -> Option<Ordering> {
     match (old, new) {
         (Value::Number(old), Value::Number(new)) => old.as_f64()?.partial_cmp(&new.as_f64()?),
         (Value::String(old), Value::String(new)) => {
-            if let (Ok(old), Ok(new)) = (old.parse::<f64>(), new.parse::<f64>()) {
+            // Numbers and percentages as text.
+            let number = |text: &str| text.trim().trim_end_matches('%').trim_end().parse::<f64>().ok();
+            if let (Some(old), Some(new), true) = (number(old), number(new), old.ends_with('%') == new.ends_with('%')) {
                 return old.partial_cmp(&new);
             }
             let is_date = |text: &str| {
@@ -311,12 +352,10 @@ fn values(old: &Value, new: &Value) -> Option<Ordering> {
             };
             (is_date(old) && is_date(new) && old.len() == new.len()).then(|| old.cmp(new))
         }
-        (Value::Bool(old), Value::Bool(new)) => Some(old.cmp(new)),
         _ => None,
     }
 }
 
-fn has_more_values(before: &Sentence, after: &Sentence) -> bool {
-    let set = |sentence: &Sentence| SETS.iter().find_map(|key| sentence.arguments.get(key).cloned());
-    before.kind == "accepted_values" && set(before) != set(after)
+fn age_s(value: &Value) -> Option<u64> {
+    duration::seconds(value.as_str()?, "").ok()
 }

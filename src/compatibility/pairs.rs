@@ -105,7 +105,7 @@ pub(super) fn compare(pair: &Pair, before: &Promises, after: &Promises) -> Compa
         }
         columns::compare(old, new, &mut found);
         expectations::compare(old, new, &mut found);
-        if old.words != new.words {
+        if is_described_otherwise(old, new, "") {
             found.push(contract_change(contract, Rule::WordsChanged, "described otherwise", Some(new)));
         }
     }
@@ -121,6 +121,11 @@ pub(super) fn compare(pair: &Pair, before: &Promises, after: &Promises) -> Compa
         site: new.map(|new| new.contract.site.clone()),
         is_kept: old.is_some() && new.is_some(),
     }
+}
+
+/// Whether the words about a column, or about the contract itself, are others. Not for what is new or gone.
+pub(super) fn is_described_otherwise(old: &Promise, new: &Promise, column: &str) -> bool {
+    matches!((old.words.get(column), new.words.get(column)), (Some(old), Some(new)) if old != new)
 }
 
 fn contract_change(name: &str, rule: Rule, what: &str, new: Option<&Promise>) -> Found {
@@ -200,9 +205,15 @@ fn consumers(reads: &Reads, tables: &BTreeSet<TableName>, before: &Promises, aft
         match reads {
             Reads::ByPosition => {}
             Reads::OneTable(table) => readers.of_table(table, &mut consumers),
-            Reads::Table => tables.iter().for_each(|table| readers.of_table(table, &mut consumers)),
+            Reads::Table => {
+                for table in tables {
+                    readers.of_table(table, &mut consumers);
+                }
+            }
             Reads::Columns(columns) => {
-                tables.iter().for_each(|table| readers.of_columns(table, columns, &mut consumers));
+                for table in tables {
+                    readers.of_columns(table, columns, &mut consumers);
+                }
             }
         }
     }

@@ -37,8 +37,9 @@ pub struct Promise {
     pub key: Vec<String>,
     /// The expectations, those that `key` and NULL rules imply among them.
     pub sentences: Vec<Sentence>,
-    /// Description, owner and tags: the contract's first, then the columns'. Compared, never interpreted.
-    pub words: Vec<String>,
+    /// Description, owner and tags: of each column by its name in lower case, and of the contract by none. Compared,
+    /// never interpreted.
+    pub words: BTreeMap<String, Vec<String>>,
 }
 
 /// An expectation, as far as it can be compared.
@@ -48,7 +49,7 @@ pub struct Sentence {
     /// For people, e.g. `amount between 0 and 10`.
     pub label: String,
     pub columns: Vec<String>,
-    /// The long body as written; NULL for kinds without one.
+    /// The long body as written; NULL where the columns say all.
     pub arguments: Value,
     pub on_violation: OnViolation,
     pub mostly: f64,
@@ -66,13 +67,12 @@ impl Promises {
                 let spec = &resolved.contracts.get(&name)?.spec;
                 let keys = spec.columns.iter().filter(|(_, column)| column.primary_key);
                 let key = keys.map(|(column, _)| column.clone()).collect();
-                let words = [&spec.description, &spec.owner].into_iter().map(|words| words.clone().unwrap_or_default());
-                let words: Vec<String> = words
-                    .chain(contract.columns.iter().flat_map(|column| {
-                        let described = column.description.clone().unwrap_or_default();
-                        [described, column.tags.join(" ")]
-                    }))
-                    .collect();
+                let own = [&spec.description, &spec.owner].map(|words| words.clone().unwrap_or_default());
+                let of_columns = contract.columns.iter().map(|column| {
+                    let described = column.description.clone().unwrap_or_default();
+                    (column.column.name.to_lowercase(), vec![described, column.tags.join(" ")])
+                });
+                let words = std::iter::once((String::new(), own.to_vec())).chain(of_columns).collect();
                 Some((name, Promise::new(contract, key, &assertions, words)))
             })
             .collect();
@@ -100,10 +100,15 @@ impl Promises {
 }
 
 impl Promise {
-    fn new(contract: Arc<Contract>, key: Vec<String>, assertions: &[Assertion], words: Vec<String>) -> Self {
+    fn new(
+        contract: Arc<Contract>,
+        key: Vec<String>,
+        assertions: &[Assertion],
+        words: BTreeMap<String, Vec<String>>,
+    ) -> Self {
         let sentences = assertions.iter().map(Sentence::of).collect();
         let version = contract.version.as_deref().and_then(Version::parse);
-        Promise { version, key, sentences, words, contract }
+        Promise { contract, version, key, sentences, words }
     }
 }
 
@@ -122,11 +127,13 @@ impl Sentence {
     }
 
     fn of(assertion: &Assertion) -> Self {
+        // What a key or a NULL rule implies says the same as the word or the long form of it.
+        let columns_say_all = matches!(assertion.kind, "not_null" | "unique");
         Sentence {
             kind: assertion.kind.to_owned(),
             label: assertion.label.clone(),
             columns: assertion.columns.clone(),
-            arguments: Value::Null,
+            arguments: if columns_say_all { Value::Null } else { assertion.arguments.clone() },
             on_violation: assertion.on_violation,
             mostly: assertion.mostly,
             filter: assertion.filter.as_ref().map(|filter| crate::sql::parse::fingerprint_text(&filter.text)),

@@ -53,6 +53,7 @@ rules! {
     TypeNarrowed = "type-narrowed", Breaking, "values that were allowed no longer fit, and files written before do not read as it";
     TypeConverted = "type-converted", Risky, "every value has its counterpart, but its text, comparison or arithmetic differ";
     TypeWidened = "type-widened", Compatible, "every value stays the same value, and Delta Lake widens the column in place";
+    TimezoneChanged = "timezone-changed", Breaking, "times that name no zone become other instants, and instants other dates";
     FieldRemoved = "field-removed", Breaking, "who reads the field finds nothing";
     FieldMoved = "field-moved", Risky, "fields stand elsewhere: who reads structs by position gets another field";
     FieldAdded = "field-added", Compatible, "it stands behind all other fields";

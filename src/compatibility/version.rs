@@ -92,7 +92,9 @@ mod tests {
     use super::*;
 
     fn version(text: &str) -> Option<Version> {
-        Some(Version::parse(text).expect("a version"))
+        let parsed = Version::parse(text);
+        assert!(parsed.is_some(), "{text}");
+        parsed
     }
 
     #[test]

@@ -89,6 +89,11 @@ codes! {
     SOURCE_OPTION = "resolve" / "source-option", "a source's option that cannot be honoured";
     SQL_FILE = "resolve" / "sql-file", "a SQL file that cannot be read";
     CONTRACT_FORM = "resolve" / "contract-form", "a contract that contradicts itself";
+    // Other tools' words
+    EXCHANGE_UNKNOWN = "exchange" / "unknown-expectation", "an expectation of another tool that medc does not know";
+    EXCHANGE_UNKNOWN_ARGUMENT = "exchange" / "unknown-argument", "an argument that an imported expectation does not have";
+    EXCHANGE_ARGUMENT = "exchange" / "argument", "an imported expectation's argument that cannot be read or honoured";
+    EXCHANGE_PARAMETER = "exchange" / "parameter", "a $PARAMETER of a suite that has no value";
     ODCS_VERSION = "resolve" / "odcs-version", "an ODCS file of a version that medc does not read";
     ODCS_OBJECT = "resolve" / "odcs-object", "an ODCS file in which the table cannot be told";
     ODCS_RULE = "resolve" / "odcs-rule", "a rule of an ODCS file that cannot be checked";

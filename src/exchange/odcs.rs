@@ -93,6 +93,7 @@ pub fn import(
             columns: IndexMap::new(),
             on_cast_failure: OnViolation::Fail,
             timezone: None,
+            freshness: None,
             expect: Vec::new(),
         },
         places: Vec::new(),

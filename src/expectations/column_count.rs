@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of};
 use crate::diagnostic::code;
 use crate::ir::{ColumnsTest, Dimension, Test};
 use crate::kind::Problem;
@@ -13,10 +13,11 @@ pub(super) const KIND: Kind = Kind {
     name: "column_count",
     of_column: false,
     dimension: Dimension::Validity,
+    form: Form::Columns,
     schema: schema_of::<ColumnCount>,
     short: Short::Key("equal"),
     lower,
-    example: Example { column: None, expect: &["column_count: {between: [2, 20]}"] },
+    example: Example { column: None, expect: &["column_count: {between: [1, 20]}"] },
     alike: &[
         (Tool::GreatExpectations, "expect_table_column_count_to_be_between, expect_table_column_count_to_equal"),
         (Tool::Dbt, "dbt_expectations.expect_table_column_count_to_be_between"),

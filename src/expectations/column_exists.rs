@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of};
 use crate::ir::{ColumnsTest, Dimension, Test};
 use crate::kind::Problem;
 
@@ -12,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     name: "column_exists",
     of_column: true,
     dimension: Dimension::Validity,
+    form: Form::Columns,
     schema: schema_of::<ColumnExists>,
     short: Short::Word,
     lower,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::several::{self, IgnoreRowIf};
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, unfit, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, unfit, values};
 use crate::diagnostic::code;
 use crate::ir::Dimension;
 use crate::kind::{self, Problem};
@@ -15,6 +15,7 @@ pub(super) const KIND: Kind = Kind {
     name: "column_greater",
     of_column: true,
     dimension: Dimension::Consistency,
+    form: Form::Row,
     schema: schema_of::<ColumnGreater>,
     short: Short::Key("than"),
     lower,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::diagnostic::code;
 use crate::ir::{ColumnsTest, Dimension, Test};
 use crate::kind::Problem;
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "columns",
     of_column: false,
     dimension: Dimension::Validity,
+    form: Form::Columns,
     schema: schema_of::<Columns>,
     short: Short::Key("ordered"),
     lower,

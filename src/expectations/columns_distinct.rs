@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::several::{self, IgnoreRowIf};
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::ir::Dimension;
 use crate::kind::{self, Problem};
 
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "columns_distinct",
     of_column: false,
     dimension: Dimension::Consistency,
+    form: Form::Row,
     schema: schema_of::<ColumnsDistinct>,
     short: Short::Key("columns"),
     lower,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, TableColumn, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, TableColumn, Tool, schema_of, values};
 use crate::diagnostic::code;
 use crate::ir::Dimension;
 use crate::kind::{self, Problem, Scalar};
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "distinct_values",
     of_column: true,
     dimension: Dimension::Accuracy,
+    form: Form::Groups,
     schema: schema_of::<DistinctValues>,
     short: Short::Long,
     lower,
@@ -76,26 +77,26 @@ fn array(set: &Set, pointer: &str, column: &str, subject: &Subject<'_>) -> Resul
 fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
     let DistinctValues { equal, contain, within } = super::body(value)?;
     let column = subject.column_of("distinct_values", values::is_simple, "simple values")?;
-    let none_beyond = |set: &str| format!("size(array_except(observed, {set})) = 0");
-    let none_missing = |set: &str| format!("size(array_except({set}, observed)) = 0");
-    let (holds, label) = match (equal, contain, within) {
-        (Some(set), None, None) => {
-            let (array, shown) = array(&set, "/equal", column, subject)?;
-            (format!("{} AND {}", none_beyond(&array), none_missing(&array)), format!("are {shown}"))
-        }
-        (None, Some(set), None) => {
-            let (array, shown) = array(&set, "/contain", column, subject)?;
-            (none_missing(&array), format!("contain {shown}"))
-        }
-        (None, None, Some(set)) => {
-            let (array, shown) = array(&set, "/within", column, subject)?;
-            (none_beyond(&array), format!("are within {shown}"))
-        }
+    let (set, pointer) = match (&equal, &contain, &within) {
+        (Some(set), None, None) => (set, "/equal"),
+        (None, Some(set), None) => (set, "/contain"),
+        (None, None, Some(set)) => (set, "/within"),
         _ => {
             let problem = "`distinct_values` takes one of `equal`, `contain` and `within`";
             return Err(Problem::new(code::EXPECTATION, "", problem).help("keep one; say the others by themselves"));
         }
     };
+    let (array, shown) = array(set, pointer, column, subject)?;
+    let none_beyond = format!("size(array_except(observed, {array})) = 0");
+    let none_missing = format!("size(array_except({array}, observed)) = 0");
+    let (holds, label) = match pointer {
+        "/equal" => (format!("{none_beyond} AND {none_missing}"), format!("are {shown}")),
+        "/contain" => (none_missing, format!("contain {shown}")),
+        _ => (none_beyond, format!("are within {shown}")),
+    };
+    let pointer = if matches!(set, Set::Of(_)) { format!("{pointer}/table") } else { String::new() };
     let collected = format!("sort_array(collect_set({}))", values::numbers(column, subject.data_type));
-    Ok(subject.aggregate(&[column], format!("distinct values of {column} {label}"), collected, holds))
+    Ok(subject
+        .aggregate(&[column], format!("distinct values of {column} {label}"), collected, holds)
+        .comparing((subject.site_of)(&pointer)))
 }

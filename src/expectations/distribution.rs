@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, TableColumn, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, TableColumn, Tool, schema_of, values};
 use crate::diagnostic::code;
 use crate::ir::{DataType, Dimension, Distribution as Distributed, Measure, Reference, TableRef, Test};
 use crate::kind::Problem;
@@ -14,6 +14,7 @@ pub(super) const KIND: Kind = Kind {
     name: "distribution",
     of_column: true,
     dimension: Dimension::Accuracy,
+    form: Form::Table,
     schema: schema_of::<Distribution>,
     short: Short::Long,
     lower,

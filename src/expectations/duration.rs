@@ -12,7 +12,7 @@ use crate::kind::Problem;
 ///
 /// # Errors
 /// `resolve::expectation` at `pointer` if it is none, or nothing.
-pub(super) fn seconds(text: &str, pointer: &str) -> Result<u64, Problem> {
+pub(crate) fn seconds(text: &str, pointer: &str) -> Result<u64, Problem> {
     let wrong = || {
         Problem::new(code::EXPECTATION, pointer, format!("`{text}` is no duration"))
             .help("write whole numbers with `s`, `m`, `h`, `d` or `w`, e.g. `24h` or `1d12h`")

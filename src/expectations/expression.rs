@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of};
 use crate::ir::{Dimension, Sql, Test};
 use crate::kind::Problem;
 
@@ -12,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     name: "expression",
     of_column: false,
     dimension: Dimension::Consistency,
+    form: Form::Row,
     schema: schema_of::<Expression>,
     short: Short::Key("sql"),
     lower,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, duration, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, duration, schema_of, values};
 use crate::ir::Dimension;
 use crate::kind::{self, Problem};
 
@@ -12,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     name: "freshness",
     of_column: true,
     dimension: Dimension::Timeliness,
+    form: Form::Groups,
     schema: schema_of::<Freshness>,
     short: Short::Key("within"),
     lower,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::sequence::{self, Direction};
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of};
 use crate::ir::Dimension;
 use crate::kind::Problem;
 
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "increasing",
     of_column: true,
     dimension: Dimension::Consistency,
+    form: Form::Rows,
     schema: schema_of::<Increasing>,
     short: Short::Word,
     lower,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of};
 use crate::ir::{Dimension, Test};
 use crate::kind::{self, Problem};
 
@@ -12,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     name: "is_null",
     of_column: true,
     dimension: Dimension::Validity,
+    form: Form::Row,
     schema: schema_of::<IsNull>,
     short: Short::Word,
     lower,
@@ -19,7 +20,7 @@ pub(super) const KIND: Kind = Kind {
     alike: &[(Tool::GreatExpectations, "expect_column_values_to_be_null")],
 };
 
-/// The column has a value in no row, e.g. one that is kept for old readers.
+/// The column has a value in no row.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::ir::Dimension;
 use crate::kind::{self, Problem};
 
@@ -12,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     name: "json_parseable",
     of_column: true,
     dimension: Dimension::Validity,
+    form: Form::Row,
     schema: schema_of::<JsonParseable>,
     short: Short::Word,
     lower,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::Bounds;
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::diagnostic::code;
 use crate::ir::Dimension;
 use crate::kind::{self, Problem};
@@ -14,6 +14,7 @@ pub(super) const KIND: Kind = Kind {
     name: "length",
     of_column: true,
     dimension: Dimension::Validity,
+    form: Form::Row,
     schema: schema_of::<Length>,
     short: Short::Key("equal"),
     lower,

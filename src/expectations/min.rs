@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::Bounds;
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::ir::Dimension;
 use crate::kind::{Problem, Scalar};
 
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "min",
     of_column: true,
     dimension: Dimension::Accuracy,
+    form: Form::Groups,
     schema: schema_of::<Min>,
     short: Short::Long,
     lower,
@@ -28,6 +29,7 @@ pub(super) const KIND: Kind = Kind {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
+#[expect(clippy::struct_field_names, reason = "the keys are those of all bounds")]
 pub struct Min {
     /// The least value of it: a number, or a date or timestamp as text. Example: `0`.
     min: Option<Scalar>,

@@ -144,18 +144,19 @@ fn condition(expression: &str, shape: &[(Part, usize)]) -> String {
         match part {
             Part::Literal(text) => form.push_str(&regex::escape(text)),
             Part::MonthName => {
-                form.push_str(&format!("({})", MONTHS.join("|")));
+                form.extend(["(", &MONTHS.join("|"), ")"]);
                 let names = MONTHS.concat();
                 month = format!("CAST((instr('{names}', {field}) + 2) DIV 3 AS STRING)");
                 month = format!("lpad({month}, 2, '0')");
             }
             Part::Field(letter, ..) => {
-                form.push_str(&match (letter, length) {
+                let digits = match (letter, length) {
                     ('H', 1) => "[0-9]".to_owned(),
                     ('H', _) => "([01][0-9]|2[0-3])".to_owned(),
                     ('m' | 's', 2) => "[0-5][0-9]".to_owned(),
                     (_, length) => format!("[0-9]{{{length}}}"),
-                });
+                };
+                form.push_str(&digits);
                 match letter {
                     'y' if *length == 2 => year = format!("concat('20', {field})"),
                     'y' => year = field,

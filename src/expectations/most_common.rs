@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::ir::{Dimension, Test};
 use crate::kind::{self, Problem, Scalar};
 
@@ -12,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     name: "most_common",
     of_column: true,
     dimension: Dimension::Accuracy,
+    form: Form::Groups,
     schema: schema_of::<MostCommon>,
     short: Short::Key("values"),
     lower,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::Bounds;
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of};
 use crate::ir::Dimension;
 use crate::kind::{self, Problem};
 
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "non_null_share",
     of_column: true,
     dimension: Dimension::Completeness,
+    form: Form::Groups,
     schema: schema_of::<NonNullShare>,
     short: Short::Long,
     lower,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::pattern::{self, Patterns};
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::ir::Dimension;
 use crate::kind::{self, Problem};
 
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "not_matches",
     of_column: true,
     dimension: Dimension::Validity,
+    form: Form::Row,
     schema: schema_of::<NotMatches>,
     short: Short::Key("regex"),
     lower,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of};
 use crate::ir::{Dimension, Test};
 use crate::kind::{self, Problem};
 
@@ -12,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     name: "not_null",
     of_column: true,
     dimension: Dimension::Completeness,
+    form: Form::Row,
     schema: schema_of::<NotNull>,
     short: Short::Word,
     lower,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::diagnostic::code;
 use crate::ir::{DataType, Dimension};
 use crate::kind::{self, Problem};
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "numeric_parseable",
     of_column: true,
     dimension: Dimension::Validity,
+    form: Form::Row,
     schema: schema_of::<NumericParseable>,
     short: Short::Key("type"),
     lower,

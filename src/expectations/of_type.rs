@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::pattern::OneOrMore;
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of};
 use crate::diagnostic::code;
 use crate::ir::{ColumnsTest, DataType, Dimension, Test};
 use crate::kind::Problem;
@@ -14,6 +14,7 @@ pub(super) const KIND: Kind = Kind {
     name: "of_type",
     of_column: true,
     dimension: Dimension::Validity,
+    form: Form::Columns,
     schema: schema_of::<OfType>,
     short: Short::Key("types"),
     lower,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::diagnostic::code;
 use crate::ir::{DataType, Dimension, Test};
 use crate::kind::{self, Problem};
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "outliers",
     of_column: true,
     dimension: Dimension::Accuracy,
+    form: Form::Rows,
     schema: schema_of::<Outliers>,
     short: Short::WordOrKey("method"),
     lower,

@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::diagnostic::code;
 use crate::ir::{Dimension, TableRef, Test};
 use crate::kind::Problem;
@@ -14,6 +14,7 @@ pub(super) const KIND: Kind = Kind {
     name: "references",
     of_column: false,
     dimension: Dimension::Consistency,
+    form: Form::Rows,
     schema: schema_of::<References>,
     short: Short::Key("table"),
     lower,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::diagnostic::code;
 use crate::ir::Dimension;
 use crate::kind::Problem;
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "row_count",
     of_column: false,
     dimension: Dimension::Completeness,
+    form: Form::Groups,
     schema: schema_of::<RowCount>,
     short: Short::Long,
     lower,
@@ -51,6 +52,7 @@ pub struct RowCount {
 /// `resolve::expectation` when none or several are given, or the bounds contradict each other.
 fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
     let RowCount { between, equal, equal_to } = super::body(value)?;
+    let is_compared = equal_to.is_some();
     let (holds, label) = match (between, equal, equal_to) {
         (Some([low, high]), None, None) if low <= high => {
             (format!("observed BETWEEN {low} AND {high}"), format!("row count between {low} and {high}"))
@@ -69,5 +71,6 @@ fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
             return Err(Problem::new(code::EXPECTATION, "", problem).help("e.g. `row_count: {between: [1, 1000000]}`"));
         }
     };
-    Ok(subject.aggregate(&[], label, "count(*)".to_owned(), holds))
+    let sentence = subject.aggregate(&[], label, "count(*)".to_owned(), holds);
+    Ok(if is_compared { sentence.comparing((subject.site_of)("/equal_to")) } else { sentence })
 }

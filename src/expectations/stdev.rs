@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::bounds::Bounds;
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::ir::Dimension;
 use crate::kind::Problem;
 
@@ -13,6 +13,7 @@ pub(super) const KIND: Kind = Kind {
     name: "stdev",
     of_column: true,
     dimension: Dimension::Accuracy,
+    form: Form::Groups,
     schema: schema_of::<Stdev>,
     short: Short::Long,
     lower,

@@ -99,7 +99,7 @@ async fn counts(context: &SessionContext, assertion: &Assertion) -> (i64, i64) {
         }
         Test::Aggregate { by, value, holds } => {
             let by: Vec<String> = by.iter().map(|column| kind::column(column)).collect();
-            let listed = by.iter().map(|column| format!("{column}, ")).collect::<String>();
+            let listed = by.iter().flat_map(|column| [column.as_str(), ", "]).collect::<String>();
             let grouped = if by.is_empty() { String::new() } else { format!(" GROUP BY {}", by.join(", ")) };
             let holds = holds.text.replace("silver.other", "other");
             format!(
@@ -195,6 +195,14 @@ async fn kinds_consider_and_judge_as_they_say() {
     let mut failures = Vec::new();
     for (column, written, expected) in cases {
         let assertion = lowered(column, &written).unwrap_or_else(|problem| panic!("{written}: {problem:?}"));
+        let form = KINDS.iter().find(|kind| kind.name == assertion.kind).expect("a kind").form;
+        let is_as_said = match &assertion.test {
+            Test::Row { .. } => form == Form::Row,
+            Test::Window { .. } => form == Form::Rows,
+            Test::Aggregate { .. } => form == Form::Groups,
+            _ => false,
+        };
+        assert!(is_as_said, "{written} is of another form than its page says");
         let found = counts(&context, &assertion).await;
         if found != expected {
             failures.push(format!("{written}: expected {expected:?}, found {found:?}\n{:?}", assertion.test));

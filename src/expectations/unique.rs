@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of, values};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::ir::{Dimension, Test};
 use crate::kind::Problem;
 
@@ -12,6 +12,7 @@ pub(super) const KIND: Kind = Kind {
     name: "unique",
     of_column: false,
     dimension: Dimension::Uniqueness,
+    form: Form::Rows,
     schema: schema_of::<Unique>,
     short: Short::WordOrKey("columns"),
     lower,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::duration::Share;
-use super::{Example, Kind, Sentence, Short, Subject, Tool, schema_of};
+use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of};
 use crate::diagnostic::code;
 use crate::ir::Dimension;
 use crate::kind::Problem;
@@ -14,6 +14,7 @@ pub(super) const KIND: Kind = Kind {
     name: "volume",
     of_column: false,
     dimension: Dimension::Timeliness,
+    form: Form::Table,
     schema: schema_of::<Volume>,
     short: Short::WordOrKey("max_change"),
     lower,

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Site, code, join_pointer};
+use crate::exchange::Imported;
 use crate::expectations::Expectation;
 use crate::ir::{Assertion, Column, Contract, ContractColumn, DataType, Dimension, OnViolation, Test};
 use crate::kind;
@@ -14,6 +15,8 @@ use crate::name;
 use crate::resolve::{Entity, Origin};
 use crate::spec;
 use crate::sql::zone::{self, Zone};
+
+mod freshness;
 
 /// The keys, here and in ODCS, that imply that a column is not NULL or unique.
 const IMPLYING: [&str; 4] = ["/primary_key", "/nullable", "/primaryKey", "/required"];
@@ -83,11 +86,14 @@ fn lower(name: &str, entity: &Entity<spec::Contract>, diagnostics: &mut Diagnost
     }
     table_assertions(
         &spec.expect,
-        &columns,
+        known,
         &|pointer| origin.site(&format!("/expect{pointer}")),
         &mut assertions,
         diagnostics,
     );
+    if let Some(promise) = &spec.freshness {
+        freshness::lower(promise, known, &origin.site("/freshness"), &mut assertions, diagnostics);
+    }
     if diagnostics.n_errors() > n_errors {
         return None;
     }
@@ -217,26 +223,59 @@ pub(super) fn table_assertions(
 ) {
     for (index, expectation) in expectations.iter().enumerate() {
         let here = |pointer: &str| site_of(&format!("/{index}{pointer}"));
-        let subject = match &expectation.options.column {
-            None => None,
-            Some(column) => {
-                let known = columns.iter().find(|known| name::same(&known.column.name, column));
-                if known.is_none() && !columns.is_empty() {
-                    let names = columns.iter().map(|known| known.column.name.as_str());
-                    let found = Diagnostic::error(code::EXPECTATION, format!("the contract has no column `{column}`"))
-                        .at(here(&format!("/{}/column", expectation.kind())), "");
-                    let fix = name::nearest(column, names.clone()).map(Fix::value);
-                    diagnostics.error(Diagnostic { help: name::did_you_mean(column, names), fix, ..found });
-                    continue;
-                }
-                Some((column.as_str(), known.map(|known| &known.column.data_type)))
+        if let Some(assertion) = table_assertion(expectation, columns, &here, diagnostics) {
+            push_new(assertion, assertions, diagnostics);
+        }
+    }
+}
+
+/// The assertions of what was read from other dialects. Their SQL was made from what is written there, so that ranges of it
+/// mean nothing in the file.
+pub(super) fn imported_assertions(
+    imported: &[Imported],
+    columns: &[ContractColumn],
+    assertions: &mut Vec<Assertion>,
+    diagnostics: &mut Diagnostics,
+) {
+    for one in imported {
+        let lowered = table_assertion(&one.expectation, columns, &|pointer| one.site(pointer), diagnostics);
+        let Some(mut assertion) = lowered else { continue };
+        if let Some(filter) = &mut assertion.filter {
+            filter.authored = false;
+        }
+        if let Test::Holds(sql) | Test::Query(sql) = &mut assertion.test {
+            sql.authored = false;
+        }
+        push_new(assertion, assertions, diagnostics);
+    }
+}
+
+fn table_assertion(
+    expectation: &Expectation,
+    columns: &[ContractColumn],
+    here: &dyn Fn(&str) -> Site,
+    diagnostics: &mut Diagnostics,
+) -> Option<Assertion> {
+    let subject = match &expectation.options.column {
+        None => None,
+        Some(column) => {
+            let known = columns.iter().find(|known| name::same(&known.column.name, column));
+            if known.is_none() && !columns.is_empty() {
+                let names = columns.iter().map(|known| known.column.name.as_str());
+                let found = Diagnostic::error(code::EXPECTATION, format!("the contract has no column `{column}`"))
+                    .at(here(&format!("/{}/column", expectation.kind())), "");
+                let fix = name::nearest(column, names.clone()).map(Fix::value);
+                diagnostics.error(Diagnostic { help: name::did_you_mean(column, names), fix, ..found });
+                return None;
             }
-        };
-        match expectation.lower(subject, columns, &here) {
-            Ok(assertion) => push_new(assertion, assertions, diagnostics),
-            Err(problem) => {
-                diagnostics.error(problem.at(here));
-            }
+            Some((column.as_str(), known.map(|known| &known.column.data_type)))
+        }
+    };
+    match expectation.lower(subject, columns, here) {
+        Ok(assertion) => Some(assertion),
+        Err(problem) => {
+            diagnostics.error(problem.at(here));
+            None
         }
     }
 }

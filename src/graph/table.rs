@@ -45,6 +45,7 @@ pub(super) fn lower(
         &mut assertions,
         diagnostics,
     );
+    contract::imported_assertions(&table.imported, columns, &mut assertions, diagnostics);
     let feature_table = spec
         .feature_table
         .as_ref()
@@ -61,7 +62,7 @@ pub(super) fn lower(
         body,
         contract: lowered_contract.map(|lowered| lowered.contract.clone()),
         write,
-        assertions,
+        assertions: assertions.into_iter().map(|assertion| assertion.of_table(table_name)).collect(),
         dataset: None,
         feature_table,
     })

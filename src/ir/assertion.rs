@@ -34,6 +34,19 @@ pub struct Assertion {
     pub site: Site,
 }
 
+impl Assertion {
+    /// The assertion about a table: where a contract's SQL, which knows no table yet, says `{table}`, it now says the name.
+    pub fn of_table(mut self, table: &TableName) -> Self {
+        if let Test::Aggregate { holds, .. } = &mut self.test
+            && !holds.authored
+            && holds.text.contains("{table}")
+        {
+            holds.text = holds.text.replace("{table}", &table.to_string()).into();
+        }
+        self
+    }
+}
+
 /// What is tested. SQL is such that both engines run it; tables in it are tables of the project, and the table's own name
 /// stands for the rows under test.
 #[derive(Debug, Clone, PartialEq)]

@@ -393,7 +393,9 @@ fn is_small(data_type: &DataType) -> bool {
 fn keeps_type(function: &str) -> bool {
     matches!(
         function,
-        "coalesce"
+        "+" | "-"
+            | "*"
+            | "coalesce"
             | "nvl"
             | "ifnull"
             | "nullif"

@@ -1,13 +1,15 @@
 //! Operators and type names with Spark's meaning, where DataFusion's is another.
 //!
 //! `/` never divides integers: it gives a double (or a decimal), and a zero divisor fails (Spark: `Divide` under ANSI).
-//! `DIV` gives a bigint. A string compared with a number, date or timestamp is cast to that type, so that a bad text
-//! fails instead of being compared as text (Spark: `AnsiTypeCoercion`). Type names in casts are read as Databricks'.
+//! `DIV` gives a bigint. A sum, difference or product of integers or decimals that does not fit its type fails. A string
+//! compared with a number, date or timestamp is cast to that type, so that a bad text fails instead of being compared as
+//! text (Spark: `AnsiTypeCoercion`). Type names in casts are read as Databricks'.
 
 use std::sync::{Arc, LazyLock};
 
-use deltalake::arrow::array::Float64Array;
-use deltalake::arrow::datatypes::{DataType, FieldRef};
+use deltalake::arrow::array::{Array, AsArray, Float64Array};
+use deltalake::arrow::compute::kernels::numeric;
+use deltalake::arrow::datatypes::{DECIMAL128_MAX_PRECISION, DataType, Decimal128Type, FieldRef};
 use deltalake::arrow::error::ArrowError;
 use deltalake::datafusion::common::datatype::DataTypeExt;
 use deltalake::datafusion::common::{DFSchema, Result, cast::as_float64_array};
@@ -17,6 +19,7 @@ use deltalake::datafusion::logical_expr::{
     BinaryExpr, ColumnarValue, Expr, ExprSchemable, Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility, cast, lit,
 };
+use deltalake::datafusion::physical_expr_common::datum::apply;
 use deltalake::datafusion::scalar::ScalarValue;
 use deltalake::datafusion::sql::sqlparser::ast::{self, BinaryOperator};
 
@@ -36,6 +39,7 @@ impl ExprPlanner for SparkOperators {
                 Operator::Divide,
                 cast(raw.right, DataType::Int64),
             ))),
+            BinaryOperator::Plus | BinaryOperator::Minus | BinaryOperator::Multiply => Ok(compute(raw, schema)),
             BinaryOperator::Eq
             | BinaryOperator::NotEq
             | BinaryOperator::Lt
@@ -77,6 +81,42 @@ fn divide(raw: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr>
         }
         _ => Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(&CHECKED_DIVIDE), vec![dividend, divisor])),
     })
+}
+
+/// Sums, differences and products of integers; DataFusion's own wrap around in silence.
+fn compute(raw: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
+    let (Ok(left), Ok(right)) = (raw.left.get_type(schema), raw.right.get_type(schema)) else {
+        return PlannerResult::Original(raw);
+    };
+    if is_decimal(&left) || is_decimal(&right) {
+        return within_digits(raw, schema);
+    }
+    if !left.is_signed_integer() || !right.is_signed_integer() {
+        return PlannerResult::Original(raw);
+    }
+    let function = match raw.op {
+        BinaryOperator::Plus => &CHECKED_PLUS,
+        BinaryOperator::Minus => &CHECKED_MINUS,
+        _ => &CHECKED_TIMES,
+    };
+    let arguments = vec![raw.left, raw.right];
+    PlannerResult::Planned(Expr::ScalarFunction(ScalarFunction::new_udf(Arc::clone(function), arguments)))
+}
+
+/// Arithmetic of decimals whose type has all 38 digits: Arrow looks at its 128 bits only, which hold some numbers of 39.
+fn within_digits(raw: RawBinaryExpr, schema: &DFSchema) -> PlannerResult<RawBinaryExpr> {
+    let op = match raw.op {
+        BinaryOperator::Plus => Operator::Plus,
+        BinaryOperator::Minus => Operator::Minus,
+        _ => Operator::Multiply,
+    };
+    let computed = binary(raw.left.clone(), op, raw.right.clone());
+    match computed.get_type(schema) {
+        Ok(DataType::Decimal128(DECIMAL128_MAX_PRECISION, _)) => PlannerResult::Planned(Expr::ScalarFunction(
+            ScalarFunction::new_udf(Arc::clone(&WITHIN_DIGITS), vec![computed]),
+        )),
+        _ => PlannerResult::Original(raw),
+    }
 }
 
 fn as_double(expr: Expr, data_type: &DataType) -> Expr {
@@ -134,6 +174,96 @@ static CHECKED_DIVIDE: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
         signature: Signature::exact(vec![DataType::Float64, DataType::Float64], Volatility::Immutable),
     }))
 });
+
+static CHECKED_PLUS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| checked(Arithmetic::Plus));
+static CHECKED_MINUS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| checked(Arithmetic::Minus));
+static CHECKED_TIMES: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| checked(Arithmetic::Times));
+
+fn checked(operation: Arithmetic) -> Arc<ScalarUDF> {
+    let signature = Signature::comparable(2, Volatility::Immutable);
+    Arc::new(ScalarUDF::new_from_impl(CheckedArithmetic { signature, operation }))
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Arithmetic {
+    Plus,
+    Minus,
+    Times,
+}
+
+/// Arithmetic of two integers of one type that fails where the result does not fit it (Spark's ANSI mode).
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct CheckedArithmetic {
+    signature: Signature,
+    operation: Arithmetic,
+}
+
+impl ScalarUDFImpl for CheckedArithmetic {
+    fn name(&self) -> &'static str {
+        match self.operation {
+            Arithmetic::Plus => "+",
+            Arithmetic::Minus => "-",
+            Arithmetic::Times => "*",
+        }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        Ok(arguments.first().cloned().unwrap_or(DataType::Int64))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [left, right] = args.args.as_slice() else {
+            return Err(ArrowError::InvalidArgumentError(format!("`{}` takes two numbers", self.name())).into());
+        };
+        match self.operation {
+            Arithmetic::Plus => apply(left, right, numeric::add),
+            Arithmetic::Minus => apply(left, right, numeric::sub),
+            Arithmetic::Times => apply(left, right, numeric::mul),
+        }
+    }
+}
+
+static WITHIN_DIGITS: LazyLock<Arc<ScalarUDF>> = LazyLock::new(|| {
+    Arc::new(ScalarUDF::new_from_impl(WithinDigits { signature: Signature::any(1, Volatility::Immutable) }))
+});
+
+/// A decimal, which fails where it has more digits than its type.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct WithinDigits {
+    signature: Signature,
+}
+
+impl ScalarUDFImpl for WithinDigits {
+    fn name(&self) -> &'static str {
+        "within_digits"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        Ok(arguments.first().cloned().unwrap_or(DataType::Null))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [value] = args.args.as_slice() else {
+            return Err(ArrowError::InvalidArgumentError("one decimal is looked at".to_owned()).into());
+        };
+        let array = value.to_array(args.number_rows)?;
+        if let DataType::Decimal128(precision, scale) = array.data_type() {
+            let decimals = array.as_primitive::<Decimal128Type>();
+            decimals.validate_decimal_precision(*precision).map_err(|_| {
+                ArrowError::ArithmeticOverflow(format!("A result has more digits than `decimal({precision},{scale})`"))
+            })?;
+        }
+        Ok(value.clone())
+    }
+}
 
 /// Division of doubles that fails on a zero divisor, unless the dividend is NULL.
 #[derive(Debug, PartialEq, Eq, Hash)]

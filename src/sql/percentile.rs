@@ -76,7 +76,7 @@ impl AggregateUDFImpl for Percentile {
         if !(0.0..=1.0).contains(&share) {
             return exec_err!("a percentile's share is from 0 to 1, not {share}");
         }
-        Ok(Box::new(Values { share, values: Vec::new(), distinct: args.is_distinct }))
+        Ok(Box::new(Collected { share, values: Vec::new(), distinct: args.is_distinct }))
     }
 }
 
@@ -91,19 +91,19 @@ fn constant(expr: &Arc<dyn PhysicalExpr>) -> Result<f64> {
 }
 
 #[derive(Debug)]
-struct Values {
+struct Collected {
     share: f64,
     values: Vec<f64>,
     distinct: bool,
 }
 
-impl Values {
+impl Collected {
     fn extend(&mut self, array: &ArrayRef) {
         self.values.extend(array.as_primitive::<Float64Type>().iter().flatten());
     }
 }
 
-impl Accumulator for Values {
+impl Accumulator for Collected {
     fn update_batch(&mut self, values: &[ArrayRef]) -> Result<()> {
         if let Some(first) = values.first() {
             self.extend(first);

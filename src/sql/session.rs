@@ -25,6 +25,7 @@ use deltalake::datafusion::sql::sqlparser::ast;
 
 use crate::sql::operators::{SparkOperators, SparkTypes};
 use crate::sql::parse::Query;
+use crate::sql::sum::sum;
 use crate::sql::{json, percentile};
 
 /// What the engine chooses about a session. Typing needs none of it.
@@ -61,7 +62,7 @@ pub fn state(options: Options) -> SessionState {
     let mut builder = builder.with_spark_features().with_type_planner(Arc::new(SparkTypes));
     alias_functions(&mut builder);
     // datafusion-spark 55's `avg` turns decimals into doubles; DataFusion's own gives Spark's decimal.
-    builder.aggregate_functions().get_or_insert_with(Vec::new).push(avg_udaf());
+    builder.aggregate_functions().get_or_insert_with(Vec::new).extend([avg_udaf(), sum()]);
     // In front, because the first planner that plans an operator decides.
     builder.expr_planners().get_or_insert_with(Vec::new).insert(0, Arc::new(SparkOperators));
     builder.build()

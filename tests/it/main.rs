@@ -1,7 +1,10 @@
 //! The integration tests: one binary, since each links DataFusion. A module a subject.
 
 mod console;
+mod contract_diff;
+mod evolution;
 mod examples;
+mod expectations;
 mod mistakes;
 mod pages;
 mod project;
@@ -10,3 +13,4 @@ mod sales;
 mod schemas;
 mod statistics;
 mod tidy;
+mod types;

@@ -29,6 +29,8 @@ use crate::sql::parse::{self, Query, SqlError};
 use crate::sql::{session, types};
 use crate::state::Warehouse;
 
+mod floats;
+
 /// What is asked of a table's rows. SQL is Databricks SQL over its columns.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Question {
@@ -311,6 +313,7 @@ impl Rows {
         let mut written = Vec::new();
         let mut writer = deltalake::arrow::json::WriterBuilder::new()
             .with_explicit_nulls(true)
+            .with_encoder_factory(Arc::new(floats::Floats))
             .build::<_, deltalake::arrow::json::writer::LineDelimited>(&mut written);
         for batch in &self.batches {
             let fields: Vec<_> = batch

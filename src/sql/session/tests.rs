@@ -50,6 +50,18 @@ fn values_are_sparks() {
         ("select try_cast('x' as int)", "NULL"),
         ("select round(2.5) = 3, round(-2.5) = -3, round(1.25, 1) = 1.3", "true true true"),
         ("select count(*) from (select 1 as a union all select 1) t", "2"),
+        ("select sum(x) from (values (cast(9 as bigint)), (null), (-10)) as t(x)", "-1"),
+        (
+            "select k, sum(x) from (values (1, 0.10), (1, 0.20), (2, null)) as t(k, x) group by k order by k",
+            "1 0.30; 2 NULL",
+        ),
+        (
+            "select sum(x) over (order by k rows between 1 preceding and current row) from \
+             (values (1, 1.5), (2, 2.5), (3, 4.0)) as t(k, x)",
+            "1.5; 4.0; 6.5",
+        ),
+        ("select sum(x) from (values (1)) as t(x) where x > 1", "NULL"),
+        ("select sum(distinct x) from (values (1.5), (1.5), (2.0)) as t(x)", "3.5"),
     ] {
         assert_eq!(value(text).as_deref(), Ok(expected), "{text}");
     }
@@ -58,6 +70,16 @@ fn values_are_sparks() {
 #[test]
 fn what_fails_on_spark_fails() {
     for text in [
+        "select sum(x) from (values (9223372036854775807), (1)) as t(x)",
+        "select k, sum(x) from (values (1, 9223372036854775807), (1, 1)) as t(k, x) group by k",
+        "select sum(cast(x as decimal(38,0))) from (values ('90000000000000000000000000000000000000'), \
+         ('90000000000000000000000000000000000000')) as t(x)",
+        "select k, sum(cast(x as decimal(38,0))) from (values (1, '60000000000000000000000000000000000000'), \
+         (1, '60000000000000000000000000000000000000')) as t(k, x) group by k",
+        "select cast(9223372036854775807 as bigint) + cast(1 as bigint)",
+        "select cast('60000000000000000000000000000000000000' as decimal(38,0)) * 2",
+        "select cast('60000000000000000000000000000000000000' as decimal(38,0)) + \
+         cast('60000000000000000000000000000000000000' as decimal(38,0))",
         "select a / b from (values (1, 0)) as t(a, b)",
         "select a div b from (values (1, 0)) as t(a, b)",
         "select cast(x as int) from (values ('abc')) as t(x)",
