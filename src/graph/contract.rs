@@ -237,6 +237,12 @@ pub(super) fn imported_assertions(
     assertions: &mut Vec<Assertion>,
     diagnostics: &mut Diagnostics,
 ) {
+    // A suite may be long: what it may repeat is looked for by its words, not in all.
+    let words = |assertion: &Assertion| (assertion.kind, assertion.label.clone());
+    let mut known: BTreeMap<(&'static str, String), Vec<usize>> = BTreeMap::new();
+    for (index, assertion) in assertions.iter().enumerate() {
+        known.entry(words(assertion)).or_default().push(index);
+    }
     for one in imported {
         let lowered = table_assertion(&one.expectation, columns, &|pointer| one.site(pointer), diagnostics);
         let Some(mut assertion) = lowered else { continue };
@@ -246,7 +252,20 @@ pub(super) fn imported_assertions(
         if let Test::Holds(sql) | Test::Query(sql) = &mut assertion.test {
             sql.authored = false;
         }
-        push_new(assertion, assertions, diagnostics);
+        let alike = known.entry(words(&assertion)).or_default();
+        let same = alike
+            .iter()
+            .filter_map(|index| assertions.get(*index))
+            .find(|other| other.columns == assertion.columns && says_same(other, &assertion));
+        match same {
+            // The contract's own sentence stands: a suite that only warns must not weaken it.
+            Some(first) if IMPLYING.iter().any(|ending| first.site.pointer.ends_with(ending)) => {}
+            Some(first) => said_twice(&assertion, first, diagnostics),
+            None => {
+                alike.push(assertions.len());
+                assertions.push(assertion);
+            }
+        }
     }
 }
 
@@ -283,26 +302,35 @@ fn table_assertion(
 /// Adds an assertion unless the same one is there: saying a thing twice would count its violations twice. One that a key
 /// or a NULL rule implies gives way to the one that is said, with its options.
 fn push_new(assertion: Assertion, assertions: &mut Vec<Assertion>, diagnostics: &mut Diagnostics) {
-    let same = |other: &&Assertion| {
+    let same = |other: &Assertion| {
         other.kind == assertion.kind && other.label == assertion.label && other.columns == assertion.columns
     };
     let is_implied = |other: &Assertion| IMPLYING.iter().any(|ending| other.site.pointer.ends_with(ending));
-    if let Some(first) = assertions.iter().position(|other| same(&other) && is_implied(other)) {
+    if let Some(first) = assertions.iter().position(|other| same(other) && is_implied(other)) {
         assertions[first] = assertion;
         return;
     }
-    if let Some(first) = assertions.iter().find(same)
-        && first.filter == assertion.filter
-    {
-        diagnostics.warn(
-            Diagnostic::warning(code::EXPECTATION, format!("`{}` is said twice", assertion.label))
-                .at(assertion.site, "here again")
-                .at(first.site.clone(), "first here")
-                .help("remove one of them"),
-        );
-        return;
+    match assertions.iter().find(|other| same(other) && says_same(other, &assertion)) {
+        Some(first) => said_twice(&assertion, first, diagnostics),
+        None => assertions.push(assertion),
     }
-    assertions.push(assertion);
+}
+
+/// Whether two assertions with the same words have the same arguments and are of the same rows.
+fn says_same(one: &Assertion, other: &Assertion) -> bool {
+    let filter = |assertion: &Assertion| assertion.filter.as_ref().map(|sql| sql.text.clone());
+    let arguments =
+        |assertion: &Assertion| Some(assertion.arguments.clone()).filter(|body| *body != json!({}) && !body.is_null());
+    one.mostly == other.mostly && filter(one) == filter(other) && arguments(one) == arguments(other)
+}
+
+fn said_twice(again: &Assertion, first: &Assertion, diagnostics: &mut Diagnostics) {
+    diagnostics.warn(
+        Diagnostic::warning(code::EXPECTATION, format!("`{}` is said twice", again.label))
+            .at(again.site.clone(), "here again")
+            .at(first.site.clone(), "first here")
+            .help("remove one of them"),
+    );
 }
 
 pub(super) fn not_null(column: &str, site: Site) -> Assertion {
