@@ -2,7 +2,7 @@
 //!
 //! DataFusion's own wraps around in silence: a sum of large decimals or bigints came out negative. Integers and decimals are
 //! summed here with a check at every addition, and a decimal's digits are counted at the end; all else is DataFusion's.
-//! Source: Databricks SQL reference, `sum` ("ARITHMETIC_OVERFLOW"); a sum of `decimal(p,s)` is `decimal(min(38,p+10),s)`.
+//! Source: Databricks SQL reference, `sum` (`ARITHMETIC_OVERFLOW`); a sum of `decimal(p,s)` is `decimal(min(38,p+10),s)`.
 
 use std::sync::Arc;
 
@@ -204,10 +204,10 @@ impl<T: Summed> CheckedGroups<T> {
         CheckedGroups { sums: Vec::new(), given: Vec::new(), data_type: data_type.clone() }
     }
 
-    fn emit(&mut self, emit_to: EmitTo) -> Result<PrimitiveArray<T>> {
+    fn emit(&mut self, emit_to: EmitTo) -> PrimitiveArray<T> {
         let (sums, given) = (emit_to.take_needed(&mut self.sums), emit_to.take_needed(&mut self.given));
         let sums = sums.into_iter().zip(given).map(|(sum, given)| given.then_some(sum));
-        Ok(sums.collect::<PrimitiveArray<T>>().with_data_type(self.data_type.clone()))
+        sums.collect::<PrimitiveArray<T>>().with_data_type(self.data_type.clone())
     }
 }
 
@@ -241,7 +241,7 @@ impl<T: Summed> GroupsAccumulator for CheckedGroups<T> {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let sums = self.emit(emit_to)?;
+        let sums = self.emit(emit_to);
         if sums.iter().flatten().all(|sum| T::fits(sum, &self.data_type)) {
             Ok(Arc::new(sums))
         } else {
@@ -250,7 +250,7 @@ impl<T: Summed> GroupsAccumulator for CheckedGroups<T> {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        Ok(vec![Arc::new(self.emit(emit_to)?)])
+        Ok(vec![Arc::new(self.emit(emit_to))])
     }
 
     fn convert_to_state(&self, values: &[ArrayRef], opt_filter: Option<&BooleanArray>) -> Result<Vec<ArrayRef>> {
