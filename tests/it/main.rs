@@ -9,6 +9,7 @@ mod mistakes;
 mod pages;
 mod project;
 mod quality;
+mod report;
 mod sales;
 mod schemas;
 mod statistics;

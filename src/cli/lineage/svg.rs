@@ -55,7 +55,7 @@ struct Spot {
 
 /// Draws it.
 pub(super) fn write(drawing: &Drawing) -> String {
-    let layout = Layout::of(drawing);
+    let layout = Layout::of(drawing, &|_| 0);
     let (width, height) = layout.size();
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
@@ -69,7 +69,9 @@ pub(super) fn write(drawing: &Drawing) -> String {
 
 /// Draws it for a page that has a style for it: boxes lead somewhere, and say how their table stands.
 pub(super) fn write_for_page(drawing: &Drawing, signpost: &dyn Fn(NodeId) -> Signpost) -> String {
-    let layout = Layout::of(drawing);
+    // The word stands beside the layer, one space between.
+    let beside = |table: &TableBox| signpost(table.node).word.chars().count() + 1;
+    let layout = Layout::of(drawing, &beside);
     let (width, height) = layout.size();
     let mut svg = format!(
         "<svg viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"group\" aria-label=\"Lineage\">\n"
@@ -146,8 +148,10 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(drawing: &Drawing) -> Self {
-        let mut layout = Layout { spots: drawing.boxes.iter().map(measured).collect(), waypoints: BTreeMap::new() };
+    /// `beside` is how many characters stand beside a table's layer.
+    fn of(drawing: &Drawing, beside: &dyn Fn(&TableBox) -> usize) -> Self {
+        let spots = drawing.boxes.iter().map(|table| measured(table, beside(table))).collect();
+        let mut layout = Layout { spots, waypoints: BTreeMap::new() };
         layout.rank(drawing);
         layout.connect(drawing);
         let mut ranks = layout.ranks();
@@ -280,14 +284,15 @@ impl Layout {
     }
 }
 
-fn measured(table: &TableBox) -> Spot {
+fn measured(table: &TableBox, beside: usize) -> Spot {
     let characters = |text: &str| i64::try_from(text.chars().count()).unwrap_or(0);
     let widest = table
         .columns
         .iter()
         .map(String::as_str)
-        .chain([table.name.name.as_str(), table.name.layer.as_str()])
+        .chain([table.name.name.as_str()])
         .map(characters)
+        .chain([characters(&table.name.layer) + i64::try_from(beside).unwrap_or(0)])
         .max()
         .unwrap_or(0);
     let rows = i64::try_from(table.columns.len()).unwrap_or(0) * ROW_HEIGHT;
@@ -333,7 +338,7 @@ mod tests {
     #[test]
     fn tables_stand_right_of_what_they_read_and_never_on_each_other() {
         let drawing = drawing(&["a.a", "a.b", "b.c", "b.d", "c.e"], &[(0, 2), (1, 2), (1, 3), (2, 4), (0, 4)]);
-        let layout = Layout::of(&drawing);
+        let layout = Layout::of(&drawing, &|_| 0);
         for edge in &drawing.edges {
             let (from, to) = (&layout.spots[edge.from.table], &layout.spots[edge.to.table]);
             assert!(from.x + from.width < to.x);

@@ -12,8 +12,8 @@ const HISTOGRAM_WIDTH: u64 = 240;
 const HISTOGRAM_HEIGHT: u64 = 56;
 const SPARK_WIDTH: f64 = 96.0;
 const SPARK_HEIGHT: f64 = 24.0;
-const TREND_WIDTH: f64 = 720.0;
-const TREND_HEIGHT: f64 = 200.0;
+const TREND_WIDTH: f64 = 960.0;
+const TREND_HEIGHT: f64 = 190.0;
 
 /// Bars of equal width; one path, since there may be thousands of these.
 pub(super) fn histogram(histogram: &Histogram) -> String {

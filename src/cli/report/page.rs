@@ -167,6 +167,7 @@ pub(super) fn write(report: &Report, checked: &Checked, tables: &BTreeSet<NodeId
         Some(text) if value.kind() == ValueKind::String && !value.is_safe() => {
             escape_formatter(out, state, &Jinja::from(words::visible(text)))
         }
+        None if value.is_none() => Ok(()),
         Some(_) | None => escape_formatter(out, state, value),
     });
     // The ending makes it escape.
@@ -377,7 +378,7 @@ fn dimensions(report: &Report) -> Vec<DimensionCard> {
         let n_judged = score.n_considered;
         let n_holding = n_judged.saturating_sub(score.n_violating);
         let (share, judged) = if n_judged > 0 {
-            (words::ratio(n_holding, n_judged), ui::count(n_judged, "judgement"))
+            (words::ratio(n_holding, n_judged), ui::count(n_judged, "check"))
         } else {
             (words::ratio(tally.n_passed, n_checked), ui::count(n_checked, "expectation"))
         };
@@ -391,7 +392,7 @@ fn dimensions(report: &Report) -> Vec<DimensionCard> {
         let expectations = match (n_checked, tally.n_unchecked) {
             (0, 0) => "No expectation speaks of it.".to_owned(),
             (0, n) => format!("{} declared, none checked.", ui::count(n, "expectation")),
-            (n, _) => format!("{} of {} hold", ui::grouped(tally.n_passed), ui::count(n, "expectation")),
+            (n, _) => format!("{} of {} expectations hold", ui::grouped(tally.n_passed), ui::grouped(n)),
         };
         DimensionCard {
             name,
@@ -433,9 +434,9 @@ fn trend(report: &Report) -> Option<Jinja> {
             charts::Point {
                 share: (run.n_checked > 0).then(|| words::ratio(run.n_passed, run.n_checked)),
                 label: format!(
-                    "{started}: {} of {} hold",
+                    "{started}: {} of {} expectations hold",
                     ui::grouped(run.n_passed),
-                    ui::count(run.n_checked, "expectation")
+                    ui::grouped(run.n_checked)
                 ),
                 is_bad: run.status.as_deref() == Some("failed"),
             }
@@ -464,7 +465,8 @@ fn run_row(run: &super::view::Run) -> RunRow {
         n_skipped: ui::grouped(run.n_skipped),
         took: run.duration_s.map(words::seconds).unwrap_or_default(),
         commit: run.git_sha.as_deref().unwrap_or("–").chars().take(10).collect(),
-        id: run.run_id.clone(),
+        // Its random part: the rest is the time.
+        id: run.run_id.rsplit('-').next().unwrap_or_default().to_owned(),
     }
 }
 
@@ -494,7 +496,7 @@ fn notes(report: &Report, is_big: bool) -> Vec<String> {
          keeps its older rows, so what is said of its columns may be of other rows than its results."
             .to_owned(),
         "The share that holds is of the rows or values that an expectation judged: most kinds leave NULLs to not_null. \
-         A dimension's share is of all its judgements together."
+         A dimension's share is of all its checks of rows, values and groups together."
             .to_owned(),
         "Times are in UTC.".to_owned(),
     ];

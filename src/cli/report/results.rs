@@ -44,8 +44,9 @@ impl<'h> Results<'h> {
         let mut alike: BTreeMap<(usize, &str, &str, &str), usize> = BTreeMap::new();
         for verdict in &history.verdicts {
             let Some(&place) = results.places.get(verdict.run_id.as_str()) else { continue };
-            let nth = alike.entry((place, &verdict.table, &verdict.kind, &verdict.label)).or_default();
-            let key = (verdict.table.as_str(), verdict.kind.as_str(), verdict.label.as_str(), *nth);
+            let label = lasting_label(verdict);
+            let nth = alike.entry((place, &verdict.table, &verdict.kind, label)).or_default();
+            let key = (verdict.table.as_str(), verdict.kind.as_str(), label, *nth);
             *nth += 1;
             let trend = results.trends.entry(key).or_insert_with(|| vec![None; n_runs]);
             trend[place] = Some(share(verdict));
@@ -86,7 +87,7 @@ impl<'h> Results<'h> {
             // What is no longer declared but was when the table was checked is told of only where it is medc's own.
             let is_dropped = crate::expectations::KINDS.iter().any(|kind| kind.name == verdict.kind);
             if !is_dropped {
-                let trend = self.trends.get(&(table.as_str(), &verdict.kind, &verdict.label, nth));
+                let trend = self.trends.get(&(table.as_str(), verdict.kind.as_str(), lasting_label(verdict), nth));
                 expectations.push(undeclared(verdict, trend.cloned().unwrap_or_default(), masked));
             }
         }
@@ -139,6 +140,11 @@ fn share(verdict: &history::Verdict) -> f64 {
         0 => f64::from(u8::from(verdict.success)),
         n => words::ratio(n.saturating_sub(verdict.n_violating), n),
     }
+}
+
+/// A label that is the same from run to run: that of casts counts what could not be cast.
+fn lasting_label(verdict: &history::Verdict) -> &str {
+    if verdict.kind == "cast" { "" } else { &verdict.label }
 }
 
 fn dimension(verdict: &history::Verdict) -> Option<Dimension> {

@@ -11,7 +11,8 @@ use crate::cli::report::view::{Cell, Expectation, Status, Table, Verdict};
 use crate::cli::report::{charts, words};
 use crate::cli::ui;
 
-const N_OPEN: usize = 3;
+/// The first ones are open from the beginning.
+const N_OPEN: usize = 2;
 /// A page with more findings shows fewer examples of each.
 const FEW_FINDINGS: usize = 20;
 const MOST_EXAMPLES: usize = 20;

@@ -10,12 +10,16 @@ use super::{Badge, Fact, Jinja, Tone, status_badge, width, words_of};
 use crate::cli::report::view::{self, Expectation, Kind, State, Status, Table};
 use crate::cli::report::{charts, words};
 use crate::cli::ui;
-use crate::engines::local::profile::{ColumnProfile, Measure, Values};
+use crate::engines::local::profile::{ColumnProfile, Frequency, Measure, Values};
 
 /// Wider tables list their columns.
 const MANY_COLUMNS: usize = 120;
 const N_TOP: usize = 6;
 const LONGEST_VALUE: usize = 60;
+/// Longer values stand one a line.
+const WIDE_VALUE: usize = 12;
+/// A date without its time.
+const DATE_LENGTH: usize = 10;
 
 #[derive(Serialize)]
 pub(super) struct TableEntry {
@@ -73,7 +77,8 @@ struct ColumnCard {
     description: Option<String>,
     tags: Vec<String>,
     nulls: Option<String>,
-    null_width: String,
+    /// `None` without NULLs.
+    null_width: Option<String>,
     distinct: Option<String>,
     is_masked: bool,
     histogram: Option<Jinja>,
@@ -84,6 +89,7 @@ struct ColumnCard {
     median: Option<String>,
     max: Option<String>,
     measures: Vec<Fact>,
+    is_wide: bool,
     top: Vec<TopRow>,
     top_caption: String,
 }
@@ -256,7 +262,6 @@ fn card(table: &Table, column: &view::Column, is_compact: bool) -> ColumnCard {
         description: column.description.clone(),
         tags: column.tags.clone(),
         is_masked: column.is_masked,
-        null_width: width(0.0),
         ..ColumnCard::default()
     };
     let Some(profile) = &table.profile else { return card };
@@ -264,7 +269,7 @@ fn card(table: &Table, column: &view::Column, is_compact: bool) -> ColumnCard {
         return card;
     };
     let null_share = words::ratio(found.n_null, profile.n_rows);
-    card.null_width = width(if profile.n_rows == 0 { 0.0 } else { null_share });
+    card.null_width = (found.n_null > 0).then(|| width(null_share));
     card.nulls = Some(match found.n_null {
         0 if is_compact => "0".to_owned(),
         0 => "no NULLs".to_owned(),
@@ -297,8 +302,13 @@ fn describe(card: &mut ColumnCard, values: &Values, found: &ColumnProfile, n_row
     let histogram = values.histogram.as_ref().filter(|histogram| histogram.bins.len() > 1);
     if let Some(histogram) = histogram.filter(|histogram| !(few && histogram.measure == Measure::Length)) {
         card.histogram = Some(Jinja::from_safe_string(charts::histogram(histogram)));
-        card.from = histogram.bins.first().map(|bin| shown(&bin.from));
-        card.to = histogram.bins.last().map(|bin| shown(&bin.to));
+        let is_time = card.r#type.starts_with("timestamp");
+        let end = |value: &Value| {
+            let text = shown(value);
+            if is_time { text.chars().take(DATE_LENGTH).collect() } else { text }
+        };
+        card.from = histogram.bins.first().map(|bin| end(&bin.from));
+        card.to = histogram.bins.last().map(|bin| end(&bin.to));
         let of = match histogram.measure {
             Measure::Value => "",
             Measure::Length => "characters",
@@ -320,9 +330,11 @@ fn describe(card: &mut ColumnCard, values: &Values, found: &ColumnProfile, n_row
     add("Deviation", values.stddev.map(words::number));
     add("Blank", (values.n_blank > 0).then(|| ui::grouped(values.n_blank)));
     add("NaN, ∞", (values.n_not_finite > 0).then(|| ui::grouped(values.n_not_finite)));
-    // Values that stand once each are not frequent.
+    card.is_wide = card.measures.iter().any(|fact| fact.value.chars().count() > WIDE_VALUE);
+    // A value that one row in a hundred has tells something.
     let n_values = n_rows.saturating_sub(found.n_null);
-    let is_telling = values.top.first().is_some_and(|first| first.n > 1) || (few && n_values > 0);
+    let is_frequent = |first: &Frequency| first.n > 1 && first.n.saturating_mul(100) >= n_values;
+    let is_telling = few || values.top.first().is_some_and(is_frequent);
     if is_telling {
         let sign = if values.top_slack > 0 { "≥ " } else { "" };
         card.top = values
