@@ -216,7 +216,13 @@ fn includes(members: &serde_json::Map<String, Value>, id: SourceId) -> Vec<(Stri
 }
 
 /// The files that an include pattern names, sorted.
-pub(crate) fn matching(files: &dyn Files, dir: &Path, pattern: &str, site: &Site, diagnostics: &mut Diagnostics) -> Vec<PathBuf> {
+pub(crate) fn matching(
+    files: &dyn Files,
+    dir: &Path,
+    pattern: &str,
+    site: &Site,
+    diagnostics: &mut Diagnostics,
+) -> Vec<PathBuf> {
     let wrong = |message: String| Diagnostic::error(code::INCLUDE_PATTERN, message).at(site.clone(), "");
     if Path::new(pattern).is_absolute() || pattern.split(['/', '\\']).any(|part| part == "..") {
         diagnostics.error(

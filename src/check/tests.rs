@@ -345,7 +345,10 @@ fn assertions_that_look_around_are_typed() {
     assert_eq!(expecting(same("select m from silver.t")), ["check::unknown-column | outside | n"]);
     let count = |holds| Test::Aggregate { by: Vec::new(), value: made("count(*)"), holds: sql(holds) };
     assert_eq!(expecting(count("observed = (select count(*) from silver.other)")), NONE);
-    assert_eq!(expecting(count("observed = (select max(m) from silver.other)")), ["check::unknown-column | outside | -"]);
+    assert_eq!(
+        expecting(count("observed = (select max(m) from silver.other)")),
+        ["check::unknown-column | outside | -"]
+    );
 
     let columns = |test| expecting(Test::Columns(test));
     assert_eq!(columns(ColumnsTest::InOrder(names(&["Order_id", "n"]))), NONE);

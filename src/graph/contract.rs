@@ -260,7 +260,9 @@ pub(super) fn imported_assertions(
         match same {
             // The contract's own sentence stands: a suite that only warns must not weaken it.
             Some(first) if IMPLYING.iter().any(|ending| first.site.pointer.ends_with(ending)) => {}
-            Some(first) => said_twice(&assertion, first, diagnostics),
+            // A suite that repeats the contract is no slip.
+            Some(first) if first.site.source == assertion.site.source => said_twice(&assertion, first, diagnostics),
+            Some(_) => {}
             None => {
                 alike.push(assertions.len());
                 assertions.push(assertion);
@@ -321,7 +323,10 @@ fn says_same(one: &Assertion, other: &Assertion) -> bool {
     let filter = |assertion: &Assertion| assertion.filter.as_ref().map(|sql| sql.text.clone());
     let arguments =
         |assertion: &Assertion| Some(assertion.arguments.clone()).filter(|body| *body != json!({}) && !body.is_null());
-    one.mostly == other.mostly && filter(one) == filter(other) && arguments(one) == arguments(other)
+    one.on_violation == other.on_violation
+        && one.mostly == other.mostly
+        && filter(one) == filter(other)
+        && arguments(one) == arguments(other)
 }
 
 fn said_twice(again: &Assertion, first: &Assertion, diagnostics: &mut Diagnostics) {

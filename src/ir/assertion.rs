@@ -163,9 +163,7 @@ impl ColumnsTest {
         match self {
             ColumnsTest::InOrder(_) | ColumnsTest::Among { .. } => schema.names().collect(),
             ColumnsTest::Count { .. } => schema.columns.len().into(),
-            ColumnsTest::Type { column, .. } => {
-                schema.column(column).map(|column| column.data_type.to_string()).into()
-            }
+            ColumnsTest::Type { column, .. } => schema.column(column).map(|column| column.data_type.to_string()).into(),
         }
     }
 }

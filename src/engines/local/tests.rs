@@ -128,7 +128,13 @@ fn row_test(violated: &str, on_violation: OnViolation) -> Assertion {
 
 /// A project of nodes, each reading those named beside it.
 fn checked(nodes: Vec<(Node, &[u32])>) -> Checked {
-    let mut graph = Graph { nodes: IndexMap::new(), inputs: Vec::new(), compared: Vec::new(), order: Vec::new(), layers: Vec::new() };
+    let mut graph = Graph {
+        nodes: IndexMap::new(),
+        inputs: Vec::new(),
+        compared: Vec::new(),
+        order: Vec::new(),
+        layers: Vec::new(),
+    };
     let mut typed = Vec::new();
     for (node, inputs) in nodes {
         graph.order.push(NodeId(u32::try_from(graph.nodes.len()).expect("few")));

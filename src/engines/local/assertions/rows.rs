@@ -125,8 +125,7 @@ impl Compiling<'_> {
         if let Some(place) = self.conditions.iter().position(known) {
             return Ok(place);
         }
-        let planned = expression::plan_expression(self.state, text, &self.schema)?;
-        let expr = self.state.create_physical_expr(planned, &self.schema)?;
+        let expr = expression::physical_expression(self.state, text, &self.schema)?;
         self.conditions.push(Condition { text: Arc::clone(text), wanted, expr });
         Ok(self.conditions.len() - 1)
     }
