@@ -102,6 +102,8 @@ pub(super) enum Template {
     Minimal,
     /// The sales medallion, with contracts, expectations and datasets
     Sales,
+    /// The iris flowers, with Great Expectations suites and a feature table
+    Iris,
 }
 
 #[derive(Debug, Args)]

@@ -71,6 +71,28 @@ const SALES: &[TemplateFile] = files!("specs/sales":
     "tables/silver.yml" => copied,
 );
 
+const IRIS: &[TemplateFile] = files!("specs/iris":
+    "medc.yml" => copied,
+    "README.md" => copied,
+    ".gitignore" ("../../templates/init/gitignore") => copied,
+    "contracts/iris_bronze.yml" => copied,
+    "contracts/iris_features.yml" => copied,
+    "contracts/iris_gold.yml" => copied,
+    "contracts/iris_silver.yml" => copied,
+    "data/iris.csv" => copied,
+    "quality/checkpoints/iris_bronze_checkpoint.yml" => copied,
+    "quality/checkpoints/iris_gold_checkpoint.yml" => copied,
+    "quality/checkpoints/iris_silver_checkpoint.yml" => copied,
+    "quality/suites/iris_bronze_suite.json" => copied,
+    "quality/suites/iris_gold_suite.json" => copied,
+    "quality/suites/iris_silver_suite.json" => copied,
+    "sql/iris_features.sql" => copied,
+    "sql/iris_gold.sql" => copied,
+    "tables/bronze.yml" => copied,
+    "tables/gold.yml" => copied,
+    "tables/silver.yml" => copied,
+);
+
 /// The editors' schema, beside `medc.yml`.
 const SCHEMA_FILE: &str = "medc.schema.json";
 
@@ -94,6 +116,7 @@ pub(super) fn run(options: &Init, session: &mut Session) -> Outcome {
     let files = match options.from {
         Template::Minimal => MINIMAL,
         Template::Sales => SALES,
+        Template::Iris => IRIS,
     };
     let project_name = project_name(folder);
     let mut written: Vec<(&str, String)> = Vec::new();

@@ -5,6 +5,7 @@ mod contract_diff;
 mod evolution;
 mod examples;
 mod expectations;
+mod iris;
 mod mistakes;
 mod pages;
 mod project;
