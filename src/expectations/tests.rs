@@ -259,6 +259,23 @@ fn what_kinds_write_is_portable() {
     }
 }
 
+/// What is no VARIANT here must not be taken for one.
+#[test]
+fn parsed_json_can_only_be_tested_for_null() {
+    let schema = crate::ir::Schema { columns: columns().into_iter().map(|column| column.column).collect() };
+    let (typer, row) = (Typer::default(), Row::new(&schema));
+    for (text, is_usable) in [
+        ("try_parse_json(payload) IS NULL", true),
+        ("upper(payload) IS NOT NULL AND try_parse_json(payload) IS NOT NULL", true),
+        ("try_parse_json(payload) = payload", false),
+        ("upper(try_parse_json(payload)) IS NULL", false),
+    ] {
+        let parsed = parse_expression(text).expect("parses");
+        let typed = type_expression(&typer, &parsed, &row, Aggregates::Refused);
+        assert_eq!(typed.is_ok(), is_usable, "{text}: {typed:?}");
+    }
+}
+
 #[test]
 fn contradictions_are_found() {
     for (column, written, part) in [

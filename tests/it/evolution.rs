@@ -18,7 +18,7 @@ impl Shop {
 
     /// Declares the columns of `silver.orders`, which takes them from the files' text.
     fn merged(&self, write: &str, columns: &str, raw: &str) {
-        let raw: String = raw.split(' ').map(|name| format!("{name}: {{type: string}}, ")).collect();
+        let raw = raw.split(' ').map(|name| format!("{name}: {{type: string}}")).collect::<Vec<_>>().join(", ");
         self.project.write(
             "medc.yml",
             &format!(

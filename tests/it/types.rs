@@ -81,7 +81,7 @@ fn decimals_are_exact_to_the_last_digit() {
     for row in 1..=1000_i128 {
         let units = row * step + 1;
         let (whole, part) = (units / 1_000_000_000_000_000_000, units % 1_000_000_000_000_000_000);
-        text.push_str(&format!("{whole}.{part:018},{}.{:02}\n", row / 100, row % 100));
+        text.extend([format!("{whole}.{part:018},{}.{:02}\n", row / 100, row % 100)]);
     }
     project.write("amounts.csv", &text);
     well(&project.medc(&["apply"]));

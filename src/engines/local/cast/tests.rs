@@ -9,6 +9,7 @@ use crate::ir;
 use crate::sql::types::to_arrow;
 use crate::sql::zone::Zone;
 
+#[expect(clippy::needless_pass_by_value, reason = "reads better where it is called")]
 fn shown(column: ArrayRef, wanted: &DataType, zone: Zone) -> Option<String> {
     let cast = try_cast(&column, wanted, zone).expect("a cast exists");
     let failed = cast.failed.is_some_and(|failed| failed.value(0));
