@@ -59,7 +59,7 @@ def expectations():
               {"max": {"column": "unit_price", "max": 1000000, **loose}}]
     found += [{"expression": {"sql": "amount >= 0 OR amount IS NULL", **loose}},
               {"expression": {"sql": "abs(net - quantity * unit_price) >= 0", **loose}}]
-    found.append({"references": {"column": "customer_id", "table": "bronze.customers", **loose}})
+    found.append({"references": {"columns": ["customer_id"], "table": "bronze.customers", **loose}})
     found.append({"quantile": {"column": "net", "at": 0.95, "min": 0, **loose}})
     return found
 

@@ -138,9 +138,8 @@ fn read_all(loaded: &Loaded, settings: &RunSettings, asked: &Asked<'_>, masks: &
 
 async fn read_table(loaded: &Loaded, settings: &RunSettings, profiled: bool, masks: &Masks, id: NodeId) -> Rows {
     let node = loaded.checked.graph.node(id);
-    let at_node = |finding: Diagnostic| match finding.labels.is_empty() {
-        true => finding.at(node.site.clone().key(), "declared here"),
-        false => finding,
+    let at_node = |finding: Diagnostic| {
+        if finding.labels.is_empty() { finding.at(node.site.clone().key(), "declared here") } else { finding }
     };
     let mut rows = Rows::default();
     if node.write.mode != WriteMode::View {

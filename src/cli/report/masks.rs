@@ -99,7 +99,11 @@ impl Masks {
                 found.push(lineage.column.clone());
             }
         }
-        found.iter().fold(false, |changed, column| self.nodes[id.index()].insert(column) || changed)
+        let mut changed = false;
+        for column in &found {
+            changed |= self.nodes[id.index()].insert(column);
+        }
+        changed
     }
 
     /// Masks what masked columns are made of, where it is one column.

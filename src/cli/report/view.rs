@@ -51,6 +51,7 @@ pub(super) struct Summary {
 
 /// What became of expectations.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[expect(clippy::struct_field_names, reason = "counts are `n_…`")]
 pub(super) struct Tally {
     pub(super) n_passed: u64,
     /// Broken ones that keep a table from being published.
@@ -106,6 +107,7 @@ pub(super) struct DimensionScore {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[expect(clippy::struct_field_names, reason = "as the ledger has it")]
 pub(super) struct Run {
     pub(super) run_id: String,
     pub(super) started_at: Option<String>,

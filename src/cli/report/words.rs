@@ -49,7 +49,7 @@ pub(super) fn number(value: f64) -> String {
         return "0".to_owned();
     }
     let size = value.abs();
-    if !size.is_finite() || size >= 1e15 || size < 1e-4 {
+    if !(1e-4..1e15).contains(&size) {
         return format!("{value:.4e}");
     }
     #[expect(clippy::cast_possible_truncation, reason = "between -4 and 15")]

@@ -236,14 +236,15 @@ fn begin(schema: &ArrowSchema, masked: &(dyn Fn(&str) -> bool + Sync)) -> Vec<Co
 #[cfg(test)]
 mod tests {
     use deltalake::arrow::array::{
-        ArrayRef, Decimal128Array, Float64Array, Int32Array, ListArray, StringArray, TimestampMicrosecondArray,
+        Array, ArrayRef, Decimal128Array, Float64Array, Int32Array, ListArray, StringArray, TimestampMicrosecondArray,
     };
     use deltalake::arrow::datatypes::Int32Type;
     use serde_json::json;
 
     use super::*;
 
-    fn profiled(values: ArrayRef, masked: bool) -> ColumnProfile {
+    fn profiled(values: impl Array + 'static, masked: bool) -> ColumnProfile {
+        let values: ArrayRef = Arc::new(values);
         let mut column = Column::new("c", values.data_type(), masked);
         column.add(&values).expect("a type that is known");
         column.finish()
@@ -251,7 +252,7 @@ mod tests {
 
     #[test]
     fn whole_numbers_are_exact() {
-        let found = profiled(Arc::new(Int32Array::from(vec![Some(1), Some(2), None, Some(2), Some(10)])), false);
+        let found = profiled(Int32Array::from(vec![Some(1), Some(2), None, Some(2), Some(10)]), false);
         let values = found.values.expect("not masked");
         assert_eq!((found.n_null, found.n_distinct), (1, Some(Estimate { n: 3, is_exact: true })));
         assert_eq!((values.min, values.max, values.mean), (Some(json!(1)), Some(json!(10)), Some(3.75)));
@@ -261,16 +262,19 @@ mod tests {
         let histogram = values.histogram.expect("numbers have one");
         assert_eq!(histogram.bins.len(), 10);
         assert_eq!(histogram.bins.iter().map(|bin| bin.n).sum::<u64>(), 4);
-        assert_eq!(values.quantiles.iter().find(|one| one.share == 0.5).expect("a median").value, json!(2));
+        assert_eq!(
+            values.quantiles.iter().find(|one| (one.share - 0.5).abs() < 1e-9).expect("a median").value,
+            json!(2)
+        );
     }
 
     #[test]
     fn decimals_and_instants_keep_their_spelling() {
         let decimals = Decimal128Array::from(vec![Some(-5), Some(12_345)]).with_precision_and_scale(18, 2);
-        let values = profiled(Arc::new(decimals.expect("digits that fit")), false).values.expect("not masked");
+        let values = profiled(decimals.expect("digits that fit"), false).values.expect("not masked");
         assert_eq!((values.min, values.max), (Some(json!("-0.05")), Some(json!("123.45"))));
         let times = TimestampMicrosecondArray::from(vec![0, 1_500_000]).with_timezone("UTC");
-        let values = profiled(Arc::new(times), false).values.expect("not masked");
+        let values = profiled(times, false).values.expect("not masked");
         assert_eq!(values.min, Some(json!("1970-01-01 00:00:00 UTC")));
         assert_eq!(values.max, Some(json!("1970-01-01 00:00:01.500 UTC")));
         assert_eq!(values.mean, None);
@@ -279,7 +283,7 @@ mod tests {
     #[test]
     fn numbers_that_are_none_are_counted_and_left_out() {
         let floats = Float64Array::from(vec![1.0, f64::NAN, f64::INFINITY, 3.0, -0.0, 0.0]);
-        let found = profiled(Arc::new(floats), false);
+        let found = profiled(floats, false);
         let values = found.values.expect("not masked");
         assert_eq!((values.n_not_finite, values.mean), (2, Some(1.0)));
         assert_eq!((values.min, values.max), (Some(json!(0.0)), Some(json!(3.0))));
@@ -287,19 +291,19 @@ mod tests {
 
     #[test]
     fn texts_and_lists_are_measured() {
-        let values = profiled(Arc::new(StringArray::from(vec!["é", "", " ", "abc"])), false).values.expect("shown");
+        let values = profiled(StringArray::from(vec!["é", "", " ", "abc"]), false).values.expect("shown");
         assert_eq!((values.n_blank, values.min, values.max), (2, Some(json!("")), Some(json!("é"))));
         let histogram = values.histogram.expect("lengths");
         assert_eq!((histogram.measure, histogram.bins.len()), (Measure::Length, 4));
         let lists = ListArray::from_iter_primitive::<Int32Type, _, _>([Some(vec![Some(1), None]), None]);
-        let found = profiled(Arc::new(lists), false);
+        let found = profiled(lists, false);
         assert_eq!((found.n_null, found.n_distinct), (1, None));
         assert_eq!(found.values.and_then(|values| values.max), Some(json!(2)));
     }
 
     #[test]
     fn a_masked_column_shows_no_value() {
-        let found = profiled(Arc::new(StringArray::from(vec!["secret"])), true);
+        let found = profiled(StringArray::from(vec!["secret"]), true);
         assert_eq!((found.n_distinct, found.values), (Some(Estimate { n: 1, is_exact: true }), None));
     }
 }

@@ -54,15 +54,16 @@ pub(super) fn keep_first(
 }
 
 /// Of rows that consist of keys alone, those that may occur more than once: all that do, and few others. `rows` is read
-/// twice and has to give the same both times.
+/// twice and has to give the same both times. Once it ran, `n_read` says how many there were.
 pub(super) fn suspects(
     rows: Arc<dyn ExecutionPlan>,
     again: Arc<dyn ExecutionPlan>,
     n_rows: Option<u64>,
     bound_bytes: usize,
+    n_read: &Arc<AtomicU64>,
 ) -> Arc<dyn ExecutionPlan> {
     let schema = rows.schema();
-    let run = Suspects { sieve: Arc::new(Sieve::for_rows(n_rows, bound_bytes)) };
+    let run = Suspects { sieve: Arc::new(Sieve::for_rows(n_rows, bound_bytes)), n_read: Arc::clone(n_read) };
     Arc::new(Operator::new("Suspects", vec![rows, again], schema, 1, Arc::new(run)))
 }
 
@@ -72,7 +73,8 @@ struct Sieve {
     n_words: usize,
     /// Allocated by the first pass.
     words: OnceLock<Vec<AtomicU64>>,
-    filled: OnceCell<()>,
+    /// How many keys were marked, once all are.
+    filled: OnceCell<u64>,
 }
 
 impl Sieve {
@@ -120,26 +122,27 @@ impl Sieve {
     }
 
     /// Marks all keys that `plan` gives, once.
-    async fn fill(self: &Arc<Self>, plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<()> {
+    async fn fill(self: &Arc<Self>, plan: &Arc<dyn ExecutionPlan>, context: &Arc<TaskContext>) -> Result<u64> {
         let filling = || async {
             let mut tasks = tokio::task::JoinSet::new();
             for partition in 0..plan.output_partitioning().partition_count() {
                 let mut batches = plan.execute(partition, Arc::clone(context))?;
                 let sieve = Arc::clone(self);
                 tasks.spawn(async move {
-                    let mut hashes = Vec::new();
+                    let (mut hashes, mut n_keys) = (Vec::new(), 0);
                     while let Some(batch) = batches.next().await {
-                        for hash in hash_rows(batch?.columns(), &mut hashes)? {
-                            sieve.mark(*hash);
-                        }
+                        let hashes = hash_rows(batch?.columns(), &mut hashes)?;
+                        hashes.iter().for_each(|hash| sieve.mark(*hash));
+                        n_keys += hashes.len() as u64;
                     }
-                    Ok::<_, DataFusionError>(())
+                    Ok::<_, DataFusionError>(n_keys)
                 });
             }
+            let mut n_keys = 0;
             while let Some(ended) = tasks.join_next().await {
-                ended.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
+                n_keys += ended.map_err(|error| DataFusionError::ExecutionJoin(Box::new(error)))??;
             }
-            Ok::<_, DataFusionError>(())
+            Ok::<_, DataFusionError>(n_keys)
         };
         self.filled.get_or_try_init(filling).await.copied()
     }
@@ -162,6 +165,7 @@ fn hash_rows<'a>(keys: &[ArrayRef], hashes: &'a mut Vec<u64>) -> Result<&'a [u64
 #[derive(Debug)]
 struct Suspects {
     sieve: Arc<Sieve>,
+    n_read: Arc<AtomicU64>,
 }
 
 impl Run for Suspects {
@@ -174,8 +178,9 @@ impl Run for Suspects {
         let [rows, again] = inputs else { return Err(DataFusionError::Internal("two inputs".to_owned())) };
         let (schema, sieve, again) = (rows.schema(), Arc::clone(&self.sieve), Arc::clone(again));
         let batches = rows.execute(partition, Arc::clone(&context))?;
+        let n_read = Arc::clone(&self.n_read);
         let filled = async move {
-            sieve.fill(&again, &context).await?;
+            n_read.store(sieve.fill(&again, &context).await?, Ordering::Relaxed);
             let mut hashes = Vec::new();
             Ok::<_, DataFusionError>(batches.map(move |batch| {
                 let batch = batch?;
@@ -188,7 +193,7 @@ impl Run for Suspects {
     }
 
     fn fresh(&self) -> Arc<dyn Run> {
-        Arc::new(Suspects { sieve: Arc::new(Sieve::of_size(self.sieve.n_words)) })
+        Arc::new(Suspects { sieve: Arc::new(Sieve::of_size(self.sieve.n_words)), n_read: Arc::clone(&self.n_read) })
     }
 }
 

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use deltalake::arrow::array::{Array, AsArray, RecordBatch};
@@ -17,6 +18,8 @@ use deltalake::datafusion::common::{DataFusionError, JoinType, Result, TableRefe
 use deltalake::datafusion::functions_aggregate::expr_fn::{count, sum};
 use deltalake::datafusion::logical_expr::{Expr, ident, lit};
 use deltalake::datafusion::prelude::{DataFrame, SessionContext};
+use deltalake::datafusion::scalar::ScalarValue;
+use futures::StreamExt;
 
 use crate::engines::local::assertions::{self, Counts, N_EXAMPLES, Outcome};
 use crate::engines::local::operator::Planned;
@@ -188,9 +191,15 @@ impl Staged<'_> {
             None => self.n_rows,
             Some(_) => self.among(assertion).await?.count().await? as u64,
         };
-        let n_considered = match spool::considered(assertion) {
-            None => n_rows,
-            Some(_) => self.considered(assertion).await?.count().await? as u64,
+        let n_considered = match (&assertion.test, spool::considered(assertion)) {
+            (_, None) => n_rows,
+            // One column's values are counted without a filter, and mostly without reading them.
+            (Test::Unique { columns } | Test::Reference { columns, .. }, Some(_)) if columns.len() == 1 => {
+                let values = columns.iter().map(|column| count(ident(column.to_lowercase())).alias("n")).collect();
+                let counted = self.among(assertion).await?.aggregate(vec![], values)?.collect().await?;
+                counted.iter().find(|batch| batch.num_rows() > 0).map_or(0, |row| number(row, 0))
+            }
+            (_, Some(_)) => self.considered(assertion).await?.count().await? as u64,
         };
         Ok(Counts { n_rows, n_considered, n_violating })
     }
@@ -202,7 +211,7 @@ impl Staged<'_> {
                 if self.n_repeated(assertion, keys).await? == 0 {
                     return Ok(None);
                 }
-                self.repeated_rows(assertion, keys, columns, None).await.map(Some)
+                self.repeated_rows(assertion, keys, columns).await.map(Some)
             }
             Test::Reference { columns: own, table, referenced } => {
                 self.dangling(assertion, (own, table, referenced), columns).await.map(Some)
@@ -280,47 +289,69 @@ impl Staged<'_> {
 
     /// Counts every row of a key that several rows have.
     pub(super) async fn unique(&self, assertion: &Assertion, columns: &[String]) -> Result<Outcome> {
-        let n_violating = self.n_repeated(assertion, columns).await?;
-        let mut examples = Vec::new();
-        if n_violating > 0 {
-            let shown = self.all_columns().await?;
-            let rows = self.repeated_rows(assertion, columns, &shown, Some(N_EXAMPLES)).await?;
-            examples = first(rows).await?;
+        let n_read = Arc::new(AtomicU64::new(0));
+        let mut groups = self.repeated(assertion, columns, &n_read).await?.execute_stream().await?;
+        let (mut n_violating, mut keys) = (0, Vec::new());
+        while let Some(batch) = groups.next().await {
+            let batch = batch?;
+            let n = cast(batch.column(columns.len()), &DataType::Int64)?;
+            n_violating += n.as_primitive::<Int64Type>().values().iter().map(|n| n.unsigned_abs()).sum::<u64>();
+            // Each has two rows or more.
+            for row in 0..batch.num_rows().min((N_EXAMPLES / 2).saturating_sub(keys.len())) {
+                let values = batch.columns().iter().zip(columns);
+                let values = values.map(|(values, name)| {
+                    Ok(ident(name.to_lowercase()).eq(lit(ScalarValue::try_from_array(values, row)?)))
+                });
+                keys.extend(values.collect::<Result<Vec<_>>>()?.into_iter().reduce(Expr::and));
+            }
         }
-        Ok(assertions::outcome(assertion, self.counts(assertion, n_violating).await?, examples))
+        let examples = match keys.into_iter().reduce(Expr::or) {
+            None => Vec::new(),
+            Some(is_one_of_them) => self.few(assertion, is_one_of_them).await?,
+        };
+        let n_rows = match &assertion.filter {
+            None => self.n_rows,
+            Some(_) => self.among(assertion).await?.count().await? as u64,
+        };
+        let counts = Counts { n_rows, n_considered: n_read.load(Ordering::Relaxed), n_violating };
+        Ok(assertions::outcome(assertion, counts, examples))
+    }
+
+    /// Whole rows of which there are few, as examples: columns are read only where the condition holds.
+    async fn few(&self, assertion: &Assertion, condition: Expr) -> Result<Vec<String>> {
+        let mut state = self.context.state();
+        state.config_mut().options_mut().execution.parquet.pushdown_filters = true;
+        let context = SessionContext::new_with_state(state);
+        let few = Staged { context: &context, n_rows: self.n_rows, bound_bytes: self.bound_bytes };
+        first(few.among(assertion).await?.filter(condition)?).await
     }
 
     async fn n_repeated(&self, assertion: &Assertion, columns: &[String]) -> Result<u64> {
-        let total =
-            self.repeated(assertion, columns).await?.aggregate(vec![], vec![sum(ident("_medc_n")).alias("n")])?;
+        let repeated = self.repeated(assertion, columns, &Arc::default()).await?;
+        let total = repeated.aggregate(vec![], vec![sum(ident("_medc_n")).alias("n")])?;
         let batches = total.collect().await?;
         Ok(batches.iter().find(|batch| batch.num_rows() > 0).map_or(0, |row| number(row, 0)))
     }
 
-    /// The keys that several rows have, and how many. They are sieved first, so that few are grouped.
-    async fn repeated(&self, assertion: &Assertion, columns: &[String]) -> Result<DataFrame> {
+    /// The keys that several rows have, and how many. They are sieved first, so that few are grouped. `n_read` will say how
+    /// many rows were considered.
+    async fn repeated(&self, assertion: &Assertion, columns: &[String], n_read: &Arc<AtomicU64>) -> Result<DataFrame> {
         let keys: Vec<Expr> = columns.iter().map(|column| ident(column.to_lowercase())).collect();
         let considered = self.considered(assertion).await?.select(keys.clone())?;
         let plan = considered.clone().create_physical_plan().await?;
         let again = considered.create_physical_plan().await?;
-        let suspects = sieve::suspects(plan, again, Some(self.n_rows), self.bound_bytes);
+        let suspects = sieve::suspects(plan, again, Some(self.n_rows), self.bound_bytes, n_read);
         self.context
             .read_table(Arc::new(Planned(suspects)))?
             .aggregate(keys, vec![count(lit(1)).alias("_medc_n")])?
             .filter(ident("_medc_n").gt(lit(1)))
     }
 
-    async fn repeated_rows(
-        &self,
-        assertion: &Assertion,
-        keys: &[String],
-        columns: &[Expr],
-        n_keys: Option<usize>,
-    ) -> Result<DataFrame> {
+    async fn repeated_rows(&self, assertion: &Assertion, keys: &[String], columns: &[Expr]) -> Result<DataFrame> {
         let known = |place: usize| format!("_medc_known_{place}");
         let renamed = keys.iter().enumerate().map(|(place, key)| ident(key.to_lowercase()).alias(known(place)));
         let renamed: Vec<Expr> = renamed.collect();
-        let repeated = self.repeated(assertion, keys).await?.limit(0, n_keys)?.select(renamed)?;
+        let repeated = self.repeated(assertion, keys, &Arc::default()).await?.select(renamed)?;
         let pairs = keys.iter().enumerate().map(|(place, key)| ident(known(place)).eq(ident(key.to_lowercase())));
         let pairs: Vec<Expr> = pairs.collect();
         let rows = self.considered(assertion).await?;

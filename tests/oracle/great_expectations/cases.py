@@ -56,14 +56,15 @@ def anything(column, values):
     share = {"column": column, "min_value": 0.02, "max_value": 0.5}
     yield "expect_column_proportion_of_unique_values_to_be_between", share
     yield "expect_column_proportion_of_non_null_values_to_be_between", {"column": column, "min_value": 0.9}
-    some = values[: len(values) // 2 + 1] or ["nothing"]
-    yield "expect_column_distinct_values_to_be_in_set", {"column": column, "value_set": values or ["nothing"]}
-    yield "expect_column_distinct_values_to_be_in_set", {"column": column, "value_set": some}
+    some = values[: len(values) // 2 + 1]
+    yield "expect_column_distinct_values_to_be_in_set", {"column": column, "value_set": values}
+    if some != values:
+        yield "expect_column_distinct_values_to_be_in_set", {"column": column, "value_set": some}
+        yield "expect_column_distinct_values_to_equal_set", {"column": column, "value_set": some}
     yield "expect_column_distinct_values_to_contain_set", {"column": column, "value_set": some}
-    yield "expect_column_distinct_values_to_equal_set", {"column": column, "value_set": values or ["nothing"]}
-    yield "expect_column_distinct_values_to_equal_set", {"column": column, "value_set": some}
+    yield "expect_column_distinct_values_to_equal_set", {"column": column, "value_set": values}
     yield "expect_column_most_common_value_to_be_in_set", {"column": column, "value_set": some}
-    common = {"column": column, "value_set": values or ["nothing"], "ties_okay": True}
+    common = {"column": column, "value_set": values, "ties_okay": True}
     yield "expect_column_most_common_value_to_be_in_set", common
 
 
@@ -91,8 +92,9 @@ def texts(column):
     yield "expect_column_kl_divergence_to_be_less_than", held
 
 
-def pairs(left, right):
-    """Expectations of two columns of numbers."""
+def pairs(left, right, compound):
+    """Expectations of two columns of numbers; `compound` says which rows are left out where they are unique together."""
+    yield "expect_compound_columns_to_be_unique", {"column_list": [left, right], "ignore_row_if": compound}
     for ignored in ("both_values_are_missing", "either_value_is_missing", "neither"):
         both = {"column_A": left, "column_B": right, "ignore_row_if": ignored}
         yield "expect_column_pair_values_to_be_equal", both
@@ -101,9 +103,7 @@ def pairs(left, right):
         yield "expect_column_pair_values_to_be_in_set", {**both, "value_pairs_set": [[1, 1], [2, 3], [3, 2], [4, None]]}
     for ignored in ("all_values_are_missing", "any_value_is_missing", "never"):
         columns = {"column_list": [left, right], "ignore_row_if": ignored}
-        yield "expect_compound_columns_to_be_unique", columns
         yield "expect_multicolumn_sum_to_equal", {**columns, "sum_total": 10}
-        yield "expect_multicolumn_values_to_be_equal", columns
         yield "expect_select_column_values_to_be_unique_within_record", columns
 
 
@@ -162,9 +162,12 @@ def general(name, rows, draw):
     for column in ("x", "z"):
         expectations += numbers(column, draw)
     for column in ("x", "color"):
-        expectations += anything(column, known[column])
+        expectations += anything(column, known[column] or ([3, 5] if column == "x" else ["red"]))
     expectations += texts("color")
-    expectations += pairs("x", "y")
+    expectations += pairs("x", "y", "all_values_are_missing" if name in ("dense", "sparse") else "any_value_is_missing")
+    for ignored in ("all_values_are_missing", "any_value_is_missing", "never"):
+        columns = {"column_list": ["x", "y", "id"], "ignore_row_if": ignored}
+        expectations.append(("expect_multicolumn_values_to_be_equal", columns))
     expectations += filtered(draw)
     return {"name": name, "columns": COLUMNS, "rows": rows, "expectations": expectations}
 
@@ -281,7 +284,7 @@ def real(root, draw):
         expectations += numbers(measure, draw)
         expectations += anything(measure, sorted({row[measure] for row in rows if row[measure] is not None}))
     expectations += anything("species", ["setosa", "versicolor", "virginica"])
-    expectations += pairs("sepal_length", "petal_length")
+    expectations += pairs("sepal_length", "petal_length", "any_value_is_missing")
     return [{"name": "iris", "columns": columns, "rows": rows, "expectations": expectations}]
 
 

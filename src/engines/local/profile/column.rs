@@ -188,7 +188,7 @@ impl Column {
                 let top = frequencies(&frequent.top(N_TOP), |text| json!(text));
                 let histogram = whole_histogram(Form::Count(Measure::Length), &lengths);
                 let top_slack = frequent.slack();
-                let values = Values { min, max, n_blank, top, top_slack, histogram, ..Values::default() };
+                let values = Values { min, max, n_blank, histogram, top, top_slack, ..Values::default() };
                 (Some(of(frequent.n_distinct())), values)
             }
             Seen::Opaque => (None, Values::default()),

@@ -112,14 +112,13 @@ impl<T: Ord> Frequent<T> {
 
     /// `value` is only made for one that is not known yet.
     pub(super) fn add(&mut self, digest: u64, value: impl FnOnce() -> T) {
-        match self.counts.get_mut(&digest) {
-            Some((_, n)) => *n += 1,
-            None => {
-                self.counts.insert(digest, (value(), 1));
-                if self.counts.len() > Self::CAPACITY {
-                    self.purge();
-                }
-            }
+        if let Some((_, n)) = self.counts.get_mut(&digest) {
+            *n += 1;
+            return;
+        }
+        self.counts.insert(digest, (value(), 1));
+        if self.counts.len() > Self::CAPACITY {
+            self.purge();
         }
     }
 

@@ -311,3 +311,28 @@ fn a_table_waits_for_what_it_is_held_against_and_is_no_reader_of_it() {
     let report = go(&project("SELECT * FROM (VALUES (1), (2)) AS k (number)"), folder.path());
     assert_eq!(report.nodes.len(), 1, "only the changed table is written: {report:#?}");
 }
+
+#[test]
+fn a_view_is_tested_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = |bound: &str| {
+        let source = node("bronze.rows", query(&ROWS.replace("8.80", bound)), COLUMNS);
+        let mut view = node("silver.seen", query("SELECT * FROM bronze.rows WHERE kind = 'c'"), COLUMNS);
+        view.write.mode = WriteMode::View;
+        let fails = |test| Assertion { on_violation: OnViolation::Fail, ..assertion("whole", test) };
+        view.assertions = vec![
+            fails(aggregate("max(d)", "observed <= 9")),
+            fails(Test::Unique { columns: columns(&["id"]) }),
+            fails(Test::Row { considered: None, violated: sql("d > 9") }),
+        ];
+        checked(vec![(source, &[]), (view, &[0])])
+    };
+    let report = go(&project("8.80"), folder.path());
+    assert!(report.is_success(), "{:#?}", failures(&report));
+    let counts = report.nodes[1].assertions.iter().map(|one| (one.n_rows, one.n_considered, one.n_violating));
+    assert_eq!(counts.collect::<Vec<_>>(), [(3, 3, 0), (3, 2, 0), (3, 3, 0)]);
+    assert!(!folder.path().join("warehouse/silver/seen").exists());
+    let report = go(&project("9.10"), folder.path());
+    assert_eq!(failures(&report).len(), 2, "{:#?}", failures(&report));
+    assert!(!folder.path().join("warehouse/silver/seen").exists());
+}

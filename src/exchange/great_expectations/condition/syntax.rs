@@ -205,7 +205,7 @@ impl Parser {
         let inner = self.comparison()?;
         Ok(match (n_times % 2 == 1, self.language) {
             (false, _) => inner,
-            (true, Language::Pandas) => format!("NOT coalesce({inner}, FALSE)"),
+            (true, Language::Pandas) => format!("({inner}) IS NOT TRUE"),
             (true, Language::Own) => format!("NOT ({inner})"),
         })
     }
@@ -372,8 +372,8 @@ mod tests {
     fn missing_values_are_treated_as_pandas_does() {
         assert_eq!(pandas("a != 1"), "`a` IS DISTINCT FROM 1");
         assert_eq!(pandas("a not in [1, 2]"), "(`a` IS NULL OR `a` NOT IN (1, 2))");
-        assert_eq!(pandas("not a > 1"), "NOT coalesce(`a` > 1, FALSE)");
-        assert_eq!(pandas("a.notnull() and ~b.isna()"), "(`a` IS NOT NULL AND NOT coalesce(`b` IS NULL, FALSE))");
+        assert_eq!(pandas("not a > 1"), "(`a` > 1) IS NOT TRUE");
+        assert_eq!(pandas("a.notnull() and ~b.isna()"), "(`a` IS NOT NULL AND (`b` IS NULL) IS NOT TRUE)");
     }
 
     #[test]
