@@ -410,11 +410,12 @@ impl Expectation {
                 self.refuse_row_options(on_violation, &here)?;
             }
         }
+        let arguments = self.arguments(subject.column, &sentence.columns);
         Ok(Assertion {
             kind: self.kind.name,
             label: sentence.label,
             columns: sentence.columns,
-            arguments: self.body.clone(),
+            arguments,
             dimension: self.kind.dimension,
             test: sentence.test,
             on_violation,
@@ -425,6 +426,21 @@ impl Expectation {
             owner: self.options.owner.clone(),
             site: site_of(""),
         })
+    }
+
+    /// The long body, with the options that shape the test: the groups, and a column that the sentence does not speak of.
+    fn arguments(&self, column: Option<&str>, columns: &[String]) -> Value {
+        let mut arguments = self.body.as_object().cloned().unwrap_or_default();
+        if !self.options.group_by.is_empty() {
+            arguments.insert("group_by".to_owned(), json!(self.options.group_by));
+        }
+        if let Some(column) = column
+            && self.kind.of_column
+            && !columns.iter().any(|other| other == column)
+        {
+            arguments.insert("column".to_owned(), json!(column));
+        }
+        Value::Object(arguments)
     }
 
     /// Adds `group_by` to an aggregate.

@@ -7,7 +7,14 @@
 use crate::diagnostic::Site;
 use crate::name::TableName;
 
+pub mod dbt;
+pub mod dqx;
 pub mod great_expectations;
+pub mod json_schema;
+pub mod odcs;
+mod sentence;
+mod sql;
+mod yaml;
 
 /// What was exported, and what was not.
 #[derive(Debug, Clone, Default, PartialEq)]

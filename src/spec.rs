@@ -245,7 +245,7 @@ pub enum Mode {
 #[serde(deny_unknown_fields)]
 pub struct Contract {
     /// An Open Data Contract Standard file (3.x) that the contract is read from, relative to the project's folder. Beside it
-    /// stand only `object`, `on_cast_failure` and further expectations. Example: `contracts/orders.odcs.yaml`.
+    /// stand only `object`, `on_cast_failure`, `timezone`, `freshness` and further expectations. Example: `contracts/orders.odcs.yaml`.
     pub odcs: Option<String>,
     /// Which of the file's schema objects is meant, by name. Not needed where the file has one.
     pub object: Option<String>,

@@ -336,28 +336,43 @@ pub(super) enum DiffFormat {
 
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  medc export great-expectations -o quality/suites
-  medc export great-expectations --format-version 0.18 --select silver.sales")]
+  medc export odcs -o contracts          a file for each table that has a contract
+  medc export jsonschema silver.orders   the schema of a row as JSON
+  medc export great-expectations --format-version 0.18 -o quality/suites
+  medc export dbt 'gold.*' > schema.yml
+
+What the dialect cannot say is told on stderr.")]
 pub(super) struct Export {
-    /// The words to write in
+    /// In which tool's words
     #[arg(value_enum)]
     pub(super) dialect: Dialect,
-    /// The version of its format [default: the newest that medc writes]
+    /// Which tables, as for `plan --select` [default: all that have a contract or expectations]
+    #[arg(value_name = "TABLE")]
+    pub(super) tables: Vec<String>,
+    /// The same, for those who are used to it
+    #[arg(short, long, value_name = "SELECTOR", num_args = 1.., hide = true)]
+    pub(super) select: Vec<String>,
+    /// The version of the dialect's format [default: the newest that medc writes]
     #[arg(long, value_name = "VERSION")]
     pub(super) format_version: Option<String>,
-    /// The folder to write files to [default: all to stdout, one after another]
+    /// The folder to write to [default: stdout]
     #[arg(short, long, value_name = "DIR")]
     pub(super) output: Option<PathBuf>,
-    /// Only these tables, as for `plan`
-    #[arg(short, long, value_name = "SELECTOR", num_args = 1..)]
-    pub(super) select: Vec<String>,
 }
 
-/// Whose words promises are exported in.
+/// What promises are exported to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Dialect {
     /// Great Expectations: a suite a table, format version 1 or 0.18
     GreatExpectations,
+    /// Open Data Contract Standard 3.1, a file a table
+    Odcs,
+    /// JSON Schema (draft 2020-12) of a row as JSON, a file a table
+    Jsonschema,
+    /// Checks for Databricks Labs DQX, a file a table
+    Dqx,
+    /// A properties file for dbt
+    Dbt,
 }
 
 #[derive(Debug, Args)]

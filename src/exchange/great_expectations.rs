@@ -80,7 +80,14 @@ fn entry(
         return Err(diagnostics.error(unknown(&type_name, site.member(type_key))));
     };
     let kwargs_site = site.member("kwargs");
-    let at = |problem: Problem| problem.at(|pointer| kwargs_site.descend(pointer));
+    let at = |problem: Problem| {
+        // An unknown argument is wrong in its name, everything else in its value.
+        let is_name = problem.code == code::EXCHANGE_UNKNOWN_ARGUMENT;
+        problem.at(|pointer| {
+            let site = kwargs_site.descend(pointer);
+            if is_name { site.key() } else { site }
+        })
+    };
     let filled = parameters::fill(kwargs, known).map_err(|problems| {
         let reported = problems.into_iter().map(|problem| diagnostics.error(at(problem))).last();
         reported.expect("a failure has a problem")

@@ -33,6 +33,9 @@ use form::{CustomProperty, Object, Team, Unused};
 /// The custom property, and the engine of custom rules, for what ODCS has no words for.
 pub const MEDC: &str = "medc";
 
+/// The version of a contract that has none.
+pub const NO_VERSION: &str = "0.0.0";
+
 /// Versions of the standard that are known; all of 3.x have this form.
 const VERSIONS: [&str; 4] = ["v3.1.0", "v3.0.2", "v3.0.1", "v3.0.0"];
 
@@ -206,7 +209,9 @@ impl Reader<'_> {
         let parts: Vec<&str> = contract.version.split('.').collect();
         let is_semantic = parts.len() == 3 && parts.iter().all(|part| !part.is_empty() && part.parse::<u32>().is_ok());
         let version = self.root.member("version");
-        if is_semantic {
+        if contract.version == NO_VERSION {
+            // What medc writes for a contract that has none, since the standard demands one.
+        } else if is_semantic {
             self.read.version = Some(contract.version.clone());
             self.places.push(("/version".to_owned(), version));
         } else {

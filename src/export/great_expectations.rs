@@ -54,13 +54,13 @@ pub fn export(checked: &Checked, tables: &[NodeId], version: Version) -> Exporte
             }
         }
         let name = format!("{}_{}", node.name.layer, node.name.name);
-        let text = serde_json::to_string_pretty(&suite(&name, expectations, version)).expect("plain JSON");
+        let text = serde_json::to_string_pretty(&suite(&name, &expectations, version)).expect("plain JSON");
         exported.files.push(File { path: format!("{name}.json"), text: text + "\n" });
     }
     exported
 }
 
-fn suite(name: &str, expectations: Vec<Value>, version: Version) -> Value {
+fn suite(name: &str, expectations: &[Value], version: Version) -> Value {
     match version {
         Version::V1 => json!({
             "name": name,

@@ -324,7 +324,7 @@ fn says_same(one: &Assertion, other: &Assertion) -> bool {
     let arguments =
         |assertion: &Assertion| Some(assertion.arguments.clone()).filter(|body| *body != json!({}) && !body.is_null());
     one.on_violation == other.on_violation
-        && one.mostly == other.mostly
+        && one.mostly.to_bits() == other.mostly.to_bits()
         && filter(one) == filter(other)
         && arguments(one) == arguments(other)
 }

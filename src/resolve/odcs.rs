@@ -134,7 +134,7 @@ fn read_file(
 }
 
 fn is_yaml(path: &str) -> bool {
-    [".yaml", ".yml", ".json"].iter().any(|ending| path.ends_with(ending))
+    Path::new(path).extension().is_some_and(|ending| ["yaml", "yml", "json"].iter().any(|known| ending == *known))
 }
 
 fn import(
@@ -162,6 +162,11 @@ fn import(
         overlaid.retain(|(pointer, _)| pointer != "/on_cast_failure");
         read.on_cast_failure = own.on_cast_failure;
     }
+    if own.timezone.is_some() {
+        overlaid.retain(|(pointer, _)| pointer != "/timezone");
+        read.timezone.clone_from(&own.timezone);
+    }
+    read.freshness.clone_from(&own.freshness);
     Ok(Entity { spec: read, origin: Origin { site: origin.site.clone(), overlaid } })
 }
 

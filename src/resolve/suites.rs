@@ -153,8 +153,11 @@ fn open(
 fn missing(path: &str, dir: &Path, files: &dyn Files) -> Diagnostic {
     let found = Diagnostic::error(code::UNREADABLE, format!("`{path}` cannot be read: there is no such file"));
     let listed = files.list(dir).unwrap_or_default();
-    let suites: Vec<String> =
-        listed.iter().map(|file| shown_path(dir, file)).filter(|file| file.ends_with(".json")).collect();
+    let suites: Vec<String> = listed
+        .iter()
+        .map(|file| shown_path(dir, file))
+        .filter(|file| Path::new(file).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")))
+        .collect();
     match name::nearest(path, suites.iter().map(String::as_str)) {
         Some(near) => found.help(format!("did you mean `{near}`?")),
         None => found.help("correct the path; it is relative to the project's folder"),

@@ -7,6 +7,7 @@ mod examples;
 mod expectations;
 mod iris;
 mod mistakes;
+mod odcs;
 mod pages;
 mod project;
 mod quality;

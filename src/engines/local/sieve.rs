@@ -132,7 +132,9 @@ impl Sieve {
                     let (mut hashes, mut n_keys) = (Vec::new(), 0);
                     while let Some(batch) = batches.next().await {
                         let hashes = hash_rows(batch?.columns(), &mut hashes)?;
-                        hashes.iter().for_each(|hash| sieve.mark(*hash));
+                        for hash in hashes {
+                            sieve.mark(*hash);
+                        }
                         n_keys += hashes.len() as u64;
                     }
                     Ok::<_, DataFusionError>(n_keys)

@@ -22,6 +22,7 @@ fn tables() -> Vec<TableName> {
 }
 
 /// What a suite with these expectations gives, or the messages of its errors.
+#[expect(clippy::needless_pass_by_value, reason = "json! is written at the call")]
 fn read(expectations: Value, on_violation: Option<OnViolation>) -> Result<Vec<Imported>, Vec<String>> {
     let mut sources = Sources::new();
     let text = json!({"name": "s", "expectations": expectations, "meta": {}}).to_string();
@@ -40,6 +41,7 @@ fn read(expectations: Value, on_violation: Option<OnViolation>) -> Result<Vec<Im
         .map_err(|_| diagnostics.iter().map(|found| found.message.clone()).collect())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "json! is written at the call")]
 fn one(type_name: &str, kwargs: Value) -> String {
     match read(json!([{"type": type_name, "kwargs": kwargs}]), None) {
         Ok(imported) => imported.iter().map(|one| format!("{:?}", one.expectation)).collect::<Vec<_>>().join("; "),

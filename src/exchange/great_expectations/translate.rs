@@ -140,11 +140,10 @@ fn date_pattern(format: &str) -> Result<String, Problem> {
     let mut characters = format.chars();
     while let Some(character) = characters.next() {
         if character != '%' {
-            if character.is_ascii_alphabetic() || character == '\'' {
-                pattern
-                    .push_str(&format!("'{}'", if character == '\'' { String::new() } else { character.to_string() }));
-            } else {
-                pattern.push(character);
+            match character {
+                '\'' => pattern.push_str("''"),
+                letter if letter.is_ascii_alphabetic() => pattern.extend(['\'', letter, '\'']),
+                other => pattern.push(other),
             }
             continue;
         }

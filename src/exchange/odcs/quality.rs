@@ -191,7 +191,7 @@ impl Reader<'_> {
     ) {
         let target = Target::Column(column);
         let none = condition.is_none_or(Condition::is_none);
-        let mostly = condition.and_then(Condition::mostly).or(options.mostly);
+        let mostly = options.mostly.or_else(|| condition.and_then(Condition::mostly));
         let holds = none || mostly.is_some();
         let with_mostly = Options { mostly, ..options.clone() };
         let quoted = kind::column(column);
@@ -299,7 +299,7 @@ impl Reader<'_> {
             }
             (_, false) => json!({"columns": columns}),
         };
-        let mostly = condition.and_then(Condition::mostly).or(options.mostly);
+        let mostly = options.mostly.or_else(|| condition.and_then(Condition::mostly));
         if condition.is_none_or(Condition::is_none) || mostly.is_some() {
             return self.expect(target, "unique", body, Options { mostly, ..options }, site);
         }
@@ -401,7 +401,9 @@ impl Reader<'_> {
             condition.sql("observed")
         );
         self.expect(target, "query", json!({"sql": sql}), options, site);
-        self.place_last(target, "/query/sql", site.member("query"));
+        // The query is part of a longer one, whose bytes are not those of the file: below the text there is no address, so
+        // all of it is shown.
+        self.place_last(target, "/query/sql", site.member("query").member("sql"));
     }
 
     /// The table that keeps the contract, for rules that name it.

@@ -61,7 +61,7 @@ impl Reader<'_> {
         }
         let body = match (column, to.as_slice()) {
             (Some(_), [(_, there)]) => json!({"table": table.to_string(), "column": there}),
-            _ => {
+            (Some(_) | None, _) => {
                 let mut columns = Map::new();
                 for (own, (_, there)) in from.iter().zip(&to) {
                     let Some(own) = self.column_called(own, &site.member("from")) else { return };

@@ -2,7 +2,7 @@
 //!
 //! The physical type decides where it is known, in Databricks' spelling or in that of other databases; else the logical
 //! type with its options, taken so wide that nothing is lost: `integer` is `bigint`, `number` is `double`. A bare
-//! `DATETIME` is a wall-clock time without zone, as BigQuery and SQL Server have it.
+//! `DATETIME` is a wall-clock time without zone, as `BigQuery` and SQL Server have it.
 
 use serde_json::Value;
 

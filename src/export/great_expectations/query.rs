@@ -52,7 +52,7 @@ pub(super) fn write(node: &Node, assertion: &Assertion) -> Result<Written, Strin
         }
         Test::Aggregate { by, value, holds } => {
             let keys: Vec<String> = by.iter().map(|column| kind::column(column)).collect();
-            let listed: String = keys.iter().map(|key| format!("{key}, ")).collect();
+            let listed = keys.iter().map(|key| key.clone() + ", ").collect::<String>();
             let grouped = if keys.is_empty() { String::new() } else { format!(" GROUP BY {}", keys.join(", ")) };
             let groups = format!("SELECT {listed}{} AS observed FROM {batch}{grouped}", value.text);
             let judged = format!("SELECT *, coalesce({}, FALSE) AS holds FROM ({groups})", holds.text);

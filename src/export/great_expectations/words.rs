@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Version, Written};
-use crate::ir::{Assertion, DataType, Test};
+use crate::ir::{Assertion, ColumnsTest, DataType, Test};
 
 /// The library's name and arguments; `None` where it has none, or means something else.
 pub(super) fn write(assertion: &Assertion, version: Version) -> Option<Written> {
@@ -14,7 +14,13 @@ pub(super) fn write(assertion: &Assertion, version: Version) -> Option<Written> 
         // The library has no groups.
         return None;
     }
-    let body = Body { members: assertion.arguments.as_object(), column: assertion.columns.first() };
+    // A test of the columns that there are keeps its column in itself.
+    let tested = match &assertion.test {
+        Test::Columns(ColumnsTest::Among { names, .. }) => names.first(),
+        Test::Columns(ColumnsTest::Type { column, .. }) => Some(column),
+        _ => None,
+    };
+    let body = Body { members: assertion.arguments.as_object(), column: assertion.columns.first().or(tested) };
     match assertion.kind {
         "columns_equal" | "column_greater" | "column_pair_in" | "columns_distinct" | "columns_sum" | "unique" => {
             several(assertion, &body, version)
@@ -60,10 +66,12 @@ fn given<'a>(pairs: impl IntoIterator<Item = (&'a str, Option<Value>)>) -> Map<S
     pairs.into_iter().filter_map(|(key, value)| Some((key.to_owned(), value?))).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the value of a match whose other arms have none")]
 fn rows(type_name: &'static str, kwargs: Map<String, Value>) -> Option<Written> {
     Some(Written { type_name, kwargs, of_rows: true })
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the value of a match whose other arms have none")]
 fn whole(type_name: &'static str, kwargs: Map<String, Value>) -> Option<Written> {
     Some(Written { type_name, kwargs, of_rows: false })
 }
@@ -299,17 +307,15 @@ fn table(assertion: &Assertion, body: &Body<'_>) -> Option<Written> {
         "column_count" if body.get("between").is_some() => whole("expect_table_column_count_to_be_between", range()?),
         "column_count" => whole("expect_table_column_count_to_equal", equal()?),
         "column_exists" => whole("expect_column_to_exist", body.column([])),
-        "columns" => match body.get("ordered") {
-            Some(ordered) => {
+        "columns" => {
+            if let Some(ordered) = body.get("ordered") {
                 let kwargs = given([("column_list", Some(ordered.clone()))]);
-                whole("expect_table_columns_to_match_ordered_list", kwargs)
+                return whole("expect_table_columns_to_match_ordered_list", kwargs);
             }
-            None => {
-                let exact = body.get("exact").cloned().unwrap_or(json!(true));
-                let kwargs = given([("column_set", Some(body.get("set")?.clone())), ("exact_match", Some(exact))]);
-                whole("expect_table_columns_to_match_set", kwargs)
-            }
-        },
+            let exact = body.get("exact").cloned().unwrap_or(json!(true));
+            let kwargs = given([("column_set", Some(body.get("set")?.clone())), ("exact_match", Some(exact))]);
+            whole("expect_table_columns_to_match_set", kwargs)
+        }
         "of_type" => {
             let types = body.get("types").or_else(|| body.get("type"))?;
             let listed = types.as_array().map_or_else(|| vec![types], |list| list.iter().collect());

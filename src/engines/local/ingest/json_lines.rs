@@ -93,11 +93,11 @@ impl JsonLines {
         for (line, span) in lines(block) {
             self.row(shown, line, &block.text[span], &mut columns)?;
             if columns.lines.len() == BATCH_ROWS {
-                ready.push_back(columns.finish(recipe, shown)?);
+                ready.push_back(columns.finish(recipe, shown));
             }
         }
         if !columns.lines.is_empty() {
-            ready.push_back(columns.finish(recipe, shown)?);
+            ready.push_back(columns.finish(recipe, shown));
         }
         Ok(())
     }
@@ -163,13 +163,13 @@ impl Columns {
         }
     }
 
-    fn finish(&mut self, recipe: &Recipe, shown: &str) -> Outcome<RecordBatch> {
+    fn finish(&mut self, recipe: &Recipe, shown: &str) -> RecordBatch {
         let lines = std::mem::take(&mut self.lines);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(recipe.schema.fields().len());
         for cells in &mut self.cells {
             arrays.push(Arc::new(cells.finish()));
         }
         arrays.extend(recipe.metadata.arrays(shown, Some(&lines), lines.len()));
-        Ok(RecordBatch::try_new(Arc::clone(&recipe.schema), arrays).expect("columns as the schema has them"))
+        RecordBatch::try_new(Arc::clone(&recipe.schema), arrays).expect("columns as the schema has them")
     }
 }
