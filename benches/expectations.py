@@ -46,8 +46,8 @@ def expectations():
     for column, low, high in BOUNDS:
         found.append({"between": {"column": column, "min": low, "max": high, **loose}})
         found.append({"between": {"column": column, "min": low, "mostly": 0.9, **loose}})
-    for extra in ({}, GIVEN, {"mostly": 0.5}):
-        found.append({"accepted_values": {"column": "status", "values": STATUS, **extra, **loose}})
+    for values, extra in ((STATUS, {}), (STATUS, GIVEN), (STATUS + ["lost"], {"mostly": 0.5})):
+        found.append({"accepted_values": {"column": "status", "values": values, **extra, **loose}})
     for extra in ({}, GIVEN):
         found.append({"accepted_values": {"column": "country", "values": ["BR", "US", "DE", "FR", "MX", "AR", "CL", "PT"],
                                           **extra, **loose}})

@@ -58,8 +58,10 @@ fn reference(table: &str) -> Test {
     Test::Reference { columns: vec!["a".to_owned()], table, referenced: vec!["a".to_owned()] }
 }
 
+type Built = (Vec<Vec<u32>>, Vec<Vec<u32>>, Vec<u32>);
+
 /// The nodes' inputs, what they are compared with and their order, or what is wrong.
-fn built(nodes: Vec<Node>) -> Result<(Vec<Vec<u32>>, Vec<Vec<u32>>, Vec<u32>), Vec<crate::diagnostic::Diagnostic>> {
+fn built(nodes: Vec<Node>) -> Result<Built, Vec<crate::diagnostic::Diagnostic>> {
     let nodes: IndexMap<TableName, Node> = nodes.into_iter().map(|node| (node.name.clone(), node)).collect();
     let mut diagnostics = Diagnostics::new();
     let reads = edges::find(&nodes, &IndexMap::new(), &mut Memo::default(), &mut diagnostics);

@@ -12,7 +12,8 @@ fn exported(project: &Project) -> BTreeMap<String, String> {
     let run = project.medc(&["export", "odcs", "-o", "exported"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let folder = project.path().join("exported");
-    let files = std::fs::read_dir(folder).expect("the exported files").map(|entry| entry.expect("an entry").file_name());
+    let files =
+        std::fs::read_dir(folder).expect("the exported files").map(|entry| entry.expect("an entry").file_name());
     files
         .map(|name| name.to_string_lossy().into_owned())
         .map(|name| (name.clone(), project.read(&format!("exported/{name}"))))
@@ -48,7 +49,9 @@ fn project_of(files: &BTreeMap<String, String>) -> Project {
 /// A file without what the project and the table's name and storage give.
 fn contract_alone(text: &str) -> String {
     let is_own = |line: &&str| {
-        !["id: ", "name: ", "    physicalType: table", "    physicalType: view"].iter().any(|start| line.starts_with(start))
+        !["id: ", "name: ", "    physicalType: table", "    physicalType: view"]
+            .iter()
+            .any(|start| line.starts_with(start))
     };
     text.lines().filter(is_own).map(|line| format!("{line}\n")).collect()
 }
@@ -86,7 +89,13 @@ fn a_foreign_file_is_read_and_what_is_not_used_is_told_once() {
     assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
     assert!(run.stderr.contains("email in (a@example.com"), "{}", run.stderr);
     let run = project.medc(&["export", "odcs", "silver.orders"]);
-    for read in ["table: silver.customers", "minimum: 1", "SELECT max(price) FROM silver.orders", "observed < 50", "decimal(10,2)"] {
+    for read in [
+        "table: silver.customers",
+        "minimum: 1",
+        "SELECT max(price) FROM silver.orders",
+        "observed < 50",
+        "decimal(10,2)",
+    ] {
         assert!(run.stdout.contains(read), "{read}: {}", run.stdout);
     }
 }

@@ -15,7 +15,7 @@ use super::masks::Masks;
 use super::results::{self, Results};
 use super::view::{
     Column, Contract, DimensionScore, FORMAT_VERSION, Kind, Layer, Project, Report, Run, State, Status, Summary, Table,
-    Tally,
+    Tally, Verdict,
 };
 use super::words;
 use crate::cli::select;
@@ -297,7 +297,8 @@ fn dimensions(tables: &[Table], results: &Results<'_>) -> Vec<DimensionScore> {
             let of_it = tables.iter().flat_map(|table| &table.expectations);
             for expectation in of_it.filter(|expectation| expectation.dimension == Some(dimension)) {
                 score.expectations.count(expectation.status);
-                if let Some(result) = &expectation.result {
+                let by_rows = |result: &&Verdict| expectation.status == Status::Passed || result.n_violating > 0;
+                if let Some(result) = expectation.result.as_ref().filter(by_rows) {
                     score.n_considered += result.n_considered;
                     score.n_violating += result.n_violating;
                 }

@@ -291,8 +291,7 @@ fn verdict(report: &Report) -> Verdict {
     if tally.n_failed > 0 {
         let headline =
             format!("{} {}", ui::count(tally.n_failed, "expectation"), plural(tally.n_failed, "fails", "fail"));
-        let text =
-            "Their tables keep the rows that they had before, and what reads those was not run with the new ones.";
+        let text = "The tables concerned keep the rows that they had before, and what reads them was not run.";
         return verdict(Tone::Fail, headline, text);
     }
     if tally.n_checked() == 0 && report.summary.n_built == 0 {

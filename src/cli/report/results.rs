@@ -136,7 +136,8 @@ pub(super) fn seconds_between(from: Option<i64>, to: Option<i64>) -> Option<f64>
 
 fn share(verdict: &history::Verdict) -> f64 {
     match verdict.n_considered {
-        // An aggregate that fails has broken no row.
+        // What is said of the table as a whole is broken by no row of it.
+        _ if verdict.n_violating == 0 => f64::from(u8::from(verdict.success)),
         0 => f64::from(u8::from(verdict.success)),
         n => words::ratio(n.saturating_sub(verdict.n_violating), n),
     }

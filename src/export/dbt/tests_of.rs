@@ -154,10 +154,7 @@ fn expression(assertion: &Assertion) -> Result<Said, &'static str> {
     Ok(Said { column: None, test: named("dbt_utils.expression_is_true", vec![("expression", Some(json!(holding)))]) })
 }
 
-fn pattern(
-    assertion: &Assertion,
-    below: &dyn Fn(&str, Pairs<'_>) -> Said,
-) -> Result<Said, &'static str> {
+fn pattern(assertion: &Assertion, below: &dyn Fn(&str, Pairs<'_>) -> Said) -> Result<Said, &'static str> {
     let arguments = &assertion.arguments;
     let get = |key: &str| arguments.get(key).cloned();
     let (one, test, list) = match assertion.kind {

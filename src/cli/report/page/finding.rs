@@ -77,9 +77,10 @@ pub(super) fn finding(place: usize, table: &Table, expectation: &Expectation, n_
 
 /// E.g. `41 of 5,000 (0.8%)`.
 fn count(verdict: &Verdict) -> String {
-    match verdict.n_considered {
-        0 => String::new(),
-        n => format!(
+    match (verdict.n_violating, verdict.n_considered) {
+        // It is the table as a whole that breaks it.
+        (0, _) | (_, 0) => verdict.observed.as_ref().map(|observed| cut(&words::value(observed))).unwrap_or_default(),
+        (_, n) => format!(
             "{} of {} ({})",
             ui::grouped(verdict.n_violating),
             ui::grouped(n),
@@ -121,7 +122,7 @@ fn facts(expectation: &Expectation, verdict: Option<&Verdict>) -> Vec<Fact> {
     if let Some(observed) = &verdict.observed {
         facts.push(Fact { name: "Observed", value: cut(&words::value(observed)) });
     }
-    if verdict.n_considered > 0 {
+    if verdict.n_violating > 0 {
         facts.push(Fact { name: "Holds for", value: words::percent(verdict.share) });
     }
     if let Some(checked_at) = &verdict.checked_at {

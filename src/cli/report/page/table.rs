@@ -220,7 +220,8 @@ fn expectation_rows(table: &Table, finding_of: &dyn Fn(&Table, &Expectation) -> 
 fn expectation_row(expectation: &Expectation, finding: Option<String>) -> ExpectationRow {
     let none = || "–".to_owned();
     let verdict = expectation.result.as_ref();
-    let judged = verdict.filter(|verdict| verdict.n_considered > 0);
+    let by_rows = |verdict: &&view::Verdict| expectation.status == Status::Passed || verdict.n_violating > 0;
+    let judged = verdict.filter(|verdict| verdict.n_considered > 0).filter(by_rows);
     let on_violation = match expectation.on_violation.as_str() {
         "fail" => None,
         other => Some(format!("on violation: {other}")),

@@ -50,7 +50,7 @@ impl Staged<'_> {
                     let reference = held.values(others, &other).await?;
                     let current = held.values(rows, &column).await?;
                     let n_current = current.len() as u64;
-                    (of_numbers(distribution.measure, reference, current), n_current)
+                    (of_numbers(distribution.measure, &reference, &current), n_current)
                 } else {
                     let reference = categories(others, &other).await?;
                     let current = categories(rows, &column).await?;
@@ -130,16 +130,16 @@ async fn categories(rows: DataFrame, column: &str) -> Result<BTreeMap<String, u6
     Ok(counts)
 }
 
-fn of_numbers(measure: Measure, reference: Vec<f64>, current: Vec<f64>) -> Result<Distance, Undefined> {
-    let both = || Ok(Extent::of(&reference)?.union(Extent::of(&current)?));
+fn of_numbers(measure: Measure, reference: &[f64], current: &[f64]) -> Result<Distance, Undefined> {
+    let both = || Ok(Extent::of(reference)?.union(Extent::of(current)?));
     let counted = |edges: &Edges| (edges.count(reference.iter().copied()), edges.count(current.iter().copied()));
     match measure {
         Measure::KolmogorovSmirnov => {
-            let test = kolmogorov_smirnov::two_sample(&reference, &current)?;
+            let test = kolmogorov_smirnov::two_sample(reference, current)?;
             Ok(Distance { value: test.statistic, p_value: Some(test.p_value) })
         }
         Measure::Psi { bins } => {
-            let (known, found) = counted(&bins::quantile_bins(&reference, bins as usize)?);
+            let (known, found) = counted(&bins::quantile_bins(reference, bins as usize)?);
             plain(divergence::population_stability_index(&known.bins, &found.bins))
         }
         Measure::JensenShannon { bins } => {

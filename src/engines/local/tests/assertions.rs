@@ -174,8 +174,8 @@ fn nulls_alone_are_not_considered() {
 #[test]
 fn mostly_holds_at_the_border_and_bounds_what_is_taken_out() {
     let mostly = |mostly, on_violation| Assertion {
-        mostly,
         on_violation,
+        mostly,
         ..assertion("mostly", Test::Row { considered: None, violated: sql("id = 1") })
     };
     assert_eq!(outcomes(ROWS, vec![mostly(0.9, OnViolation::Fail)]), ["mostly: 10 10 1 - true"]);
