@@ -1,6 +1,7 @@
 //! ODCS files: what is exported reads back as the same contract, and foreign files are read with all that they say told.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::Path;
 
 use serde_json::Value;
@@ -31,13 +32,14 @@ fn project_of(files: &BTreeMap<String, String>) -> Project {
             layers.push(layer);
         }
         let unique = format!("{layer}_{table}");
-        tables += &format!("  raw.{unique}: {{source: {{format: parquet, path: data/{unique}.parquet}}}}\n");
-        tables += &format!("  {name}: {{from: raw.{unique}, contract: {unique}}}\n");
-        contracts += &format!("  {unique}: {{odcs: {file}}}\n");
+        writeln!(tables, "  raw.{unique}: {{source: {{format: parquet, path: data/{unique}.parquet}}}}").expect("text");
+        writeln!(tables, "  {name}: {{from: raw.{unique}, contract: {unique}}}").expect("text");
+        writeln!(contracts, "  {unique}: {{odcs: {file}}}").expect("text");
         project.write(file, text);
     }
     let reads = layers.join(", ");
-    let layers: String = layers.iter().map(|layer| format!("  {layer}: {{reads: [raw, {reads}]}}\n")).collect();
+    let layers: Vec<String> = layers.iter().map(|layer| format!("  {layer}: {{reads: [raw, {reads}]}}\n")).collect();
+    let layers = layers.concat();
     let environment = "environments: {local: {engine: local, warehouse: .medc/warehouse}}";
     project.write(
         "medc.yml",
@@ -53,7 +55,7 @@ fn contract_alone(text: &str) -> String {
             .iter()
             .any(|start| line.starts_with(start))
     };
-    text.lines().filter(is_own).map(|line| format!("{line}\n")).collect()
+    text.lines().filter(is_own).collect::<Vec<_>>().join("\n")
 }
 
 fn survives(folder: &Path) {

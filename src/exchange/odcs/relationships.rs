@@ -59,16 +59,15 @@ impl Reader<'_> {
             let message = "the relationship has not as many properties here as there";
             return self.rule_error(&site.member("to"), message, "name as many in `from` as in `to`");
         }
-        let body = match (column, to.as_slice()) {
-            (Some(_), [(_, there)]) => json!({"table": table.to_string(), "column": there}),
-            (Some(_) | None, _) => {
-                let mut columns = Map::new();
-                for (own, (_, there)) in from.iter().zip(&to) {
-                    let Some(own) = self.column_called(own, &site.member("from")) else { return };
-                    columns.insert(own, Value::String((*there).to_owned()));
-                }
-                json!({"table": table.to_string(), "columns": columns})
+        let body = if let (Some(_), [(_, there)]) = (column, to.as_slice()) {
+            json!({"table": table.to_string(), "column": there})
+        } else {
+            let mut columns = Map::new();
+            for (own, (_, there)) in from.iter().zip(&to) {
+                let Some(own) = self.column_called(own, &site.member("from")) else { return };
+                columns.insert(own, Value::String((*there).to_owned()));
             }
+            json!({"table": table.to_string(), "columns": columns})
         };
         self.expect(target, "references", body, Options::default(), site);
         self.place_last(target, "/references", site.member("to"));
