@@ -67,10 +67,30 @@ impl Resolved {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Environment {
     pub name: String,
-    pub engine: spec::Engine,
-    /// The folder of the Delta tables: a path relative to the project's folder, or absolute.
-    pub warehouse: String,
-    pub warehouse_site: Site,
+    pub site: Site,
+    pub place: Place,
+}
+
+/// Where an environment's tables are.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    /// A folder of Delta tables: a path relative to the project's folder, or absolute.
+    Local {
+        warehouse: String,
+    },
+    Databricks(Box<Databricks>),
+}
+
+/// A Databricks environment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Databricks {
+    pub catalog: String,
+    pub mode: spec::DeploymentMode,
+    pub workspace: spec::Workspace,
+    pub run_as: Option<spec::RunAs>,
+    pub permissions: Vec<spec::Permission>,
+    pub presets: spec::Presets,
+    pub git: Option<spec::Git>,
 }
 
 /// A typed entity and where its parts come from.

@@ -16,9 +16,13 @@ use crate::kind::Scalar;
 use crate::steps::Step;
 
 mod dataset;
+mod environment;
 mod suites;
 
 pub use dataset::{Dataset, DatasetFile};
+pub use environment::{
+    DeploymentMode, Engine, Environment, Git, Permission, PermissionLevel, Presets, RunAs, TableOverlay, Workspace,
+};
 pub use suites::{Checkpoints, SuiteUse, Suites};
 
 /// A medc project file. `medc.yml` has `project`; every file that it includes may hold any other key.
@@ -76,42 +80,6 @@ pub struct Variable {
     pub env: Option<String>,
     /// What it is for.
     pub description: Option<String>,
-}
-
-/// Where and with which values the project runs.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Environment {
-    /// Whether it is used without `-t`. A project's only environment always is.
-    #[serde(default)]
-    pub default: bool,
-    /// What runs it: `local`, this machine (DataFusion and Delta Lake).
-    pub engine: Engine,
-    /// The folder of the Delta tables, relative to the project's folder. Example: `.medc/warehouse`.
-    pub warehouse: String,
-    /// What it is for.
-    pub description: Option<String>,
-    /// Values of variables here.
-    #[serde(default)]
-    pub variables: IndexMap<String, Scalar>,
-    /// What tables have otherwise here: their `source`'s connector and location.
-    #[serde(default)]
-    pub tables: IndexMap<String, TableOverlay>,
-}
-
-/// What runs an environment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Engine {
-    /// This machine: DataFusion and Delta Lake.
-    Local,
-}
-
-/// What an environment changes of a table. It cannot reshape it: what one environment proved is what another runs.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
-pub struct TableOverlay {
-    /// Keys of the table's `source` that are otherwise here, e.g. `{path: /mnt/raw/sales.csv}`.
-    pub source: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A layer of the medallion.

@@ -68,7 +68,7 @@ struct Applied {
 }
 
 fn plan_and_apply(options: &Apply, session: &mut Session) -> Result<Applied, Failure> {
-    let loaded = session.load()?;
+    let loaded = session.load_here()?;
     let selection = stages::selected(&loaded, &options.selection.select)?;
     let planning = Options { full_refresh: options.selection.full_refresh, selection };
     let planned = session.plan(&loaded, &planning)?;

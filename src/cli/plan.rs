@@ -50,7 +50,7 @@ pub(super) fn run(options: &arguments::Plan, session: &mut Session) -> Outcome {
 }
 
 fn make(options: &arguments::Plan, session: &mut Session) -> Result<(Loaded, Planned), Failure> {
-    let loaded = session.load()?;
+    let loaded = session.load_here()?;
     let selection = stages::selected(&loaded, &options.selection.select)?;
     let planning = Options { full_refresh: options.selection.full_refresh, selection };
     let planned = session.plan(&loaded, &planning)?;

@@ -28,7 +28,7 @@ const FILE: &str = "report.html";
 
 /// Writes the report.
 pub(super) fn run(options: &Options, session: &mut Session) -> Outcome {
-    let loaded = session.load()?;
+    let loaded = session.load_here()?;
     let selection = stages::selected(&loaded, &options.select)?;
     let graph = &loaded.checked.graph;
     let is_asked = |id: &crate::ir::NodeId| selection.as_ref().is_none_or(|selection| selection.contains(id));

@@ -19,7 +19,7 @@ const WIDEST_CELL: usize = 60;
 
 /// Writes the rows to stdout.
 pub(super) fn run(options: &Show, session: &mut Session) -> Outcome {
-    let loaded = session.load()?;
+    let loaded = session.load_here()?;
     let name = find(&options.table, &loaded)?;
     let question = Question {
         columns: options.columns.clone(),

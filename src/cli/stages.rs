@@ -22,7 +22,7 @@ use crate::ir::{Body, NodeId};
 use crate::plan;
 use crate::project;
 use crate::report;
-use crate::resolve::{self, Resolved};
+use crate::resolve::{self, Environment, Place, Resolved};
 use crate::source::{Disk, Sources};
 use crate::state::{self, State, Warehouse};
 
@@ -64,6 +64,22 @@ impl Session {
     /// What the stages report, and `project::not-found`.
     pub(super) fn load(&mut self) -> Result<Loaded, Reported> {
         self.load_and(|_| ()).map(|(loaded, ())| loaded)
+    }
+
+    /// As [`Session::load`], for commands that read or write the environment's tables from this machine.
+    ///
+    /// # Errors
+    /// As [`Session::load`], and for an environment whose tables are elsewhere.
+    pub(super) fn load_here(&mut self) -> Result<Loaded, Failure> {
+        let loaded = self.load()?;
+        let Environment { name, place, .. } = &loaded.resolved.environment;
+        match place {
+            Place::Local { .. } => Ok(loaded),
+            Place::Databricks(_) => Err(Failure::asked(
+                format!("the tables of `{name}` are on Databricks, and this command is about tables on this machine"),
+                Some("choose a local environment with `-t`; `medc bundle` writes what runs on Databricks".to_owned()),
+            )),
+        }
     }
 
     /// As [`Session::load`], with what `look` takes from the entities, which the graph does not keep.
@@ -205,9 +221,12 @@ pub(super) struct Planned {
 }
 
 impl Loaded {
-    /// Where the environment's tables lie.
+    /// Where the tables of a local environment lie.
     pub(super) fn warehouse(&self) -> Warehouse {
-        Warehouse { root: self.resolved.project_dir.join(&self.resolved.environment.warehouse) }
+        let Place::Local { warehouse } = &self.resolved.environment.place else {
+            unreachable!("`load_here` lets only local environments through")
+        };
+        Warehouse { root: self.resolved.project_dir.join(warehouse) }
     }
 }
 

@@ -22,7 +22,7 @@ const FORMAT_VERSION: u32 = 1;
 /// Tests the selected tables.
 pub(super) fn run(options: &Test, session: &mut Session) -> CommandOutcome {
     let started = Instant::now();
-    let loaded = session.load()?;
+    let loaded = session.load_here()?;
     let selection = stages::selected(&loaded, &options.select)?;
     let nodes = testable(&loaded, selection);
     if nodes.is_empty() {

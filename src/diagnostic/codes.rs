@@ -69,6 +69,7 @@ codes! {
     // Resolving
     UNKNOWN_ENVIRONMENT = "resolve" / "unknown-environment", "an environment that the project does not have";
     NO_DEFAULT_ENVIRONMENT = "resolve" / "no-default-environment", "several environments and none is the default";
+    ENVIRONMENT_FORM = "resolve" / "environment-form", "an environment whose keys do not go with its engine";
     UNKNOWN_VARIABLE = "resolve" / "unknown-variable", "a variable that is not declared";
     VARIABLE_WITHOUT_VALUE = "resolve" / "variable-without-value", "a variable without default, value or process variable";
     VARIABLE_CYCLE = "resolve" / "variable-cycle", "variables that refer to each other in a circle";
