@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::diagnostic::{Diagnostics, Reported};
 use crate::graph::Graph;
-use crate::ir::{NodeId, Schema};
+use crate::ir::{Assertion, NodeId, Schema, Test};
 use crate::sql::bind::Typer;
 
 mod assertions;
@@ -39,6 +39,14 @@ pub struct Checked {
 impl Checked {
     pub fn typed(&self, id: NodeId) -> &Typed {
         &self.typed[id.index()]
+    }
+
+    /// Whether a uniqueness is known without looking: some set of columns that is unique lies within it.
+    pub fn is_proven(&self, id: NodeId, assertion: &Assertion) -> bool {
+        let Test::Unique { columns } = &assertion.test else { return false };
+        let lower: Vec<String> = columns.iter().map(|column| column.to_lowercase()).collect();
+        let lies_within = |set: &BTreeSet<String>| set.iter().all(|column| lower.contains(&column.to_lowercase()));
+        self.typed(id).unique.iter().any(|set| !set.is_empty() && lies_within(set))
     }
 }
 

@@ -13,6 +13,7 @@ use clap::{CommandFactory, Parser};
 mod apply;
 mod arguments;
 mod baseline;
+mod bundle;
 mod contract;
 mod explain;
 mod export;
@@ -132,6 +133,7 @@ fn run(command: &Command, session: &mut Session) -> Outcome {
         Command::Validate(options) => validate::run(options, session),
         Command::Plan(options) => plan::run(options, session),
         Command::Apply(options) => apply::run(options, session),
+        Command::Bundle(options) => bundle::run(options, session),
         Command::Test(options) => test::run(options, session),
         Command::Show(options) => show::run(options, session),
         Command::Lineage(options) => lineage::run(options, session),

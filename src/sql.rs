@@ -22,6 +22,7 @@ pub mod portability;
 mod percentile;
 mod position;
 mod relations;
+pub mod rename;
 pub mod session;
 mod spans;
 mod spelling;

@@ -59,6 +59,8 @@ pub(super) enum Command {
     Plan(Plan),
     /// Make the tables what the project says
     Apply(Apply),
+    /// Write the project as a Databricks Asset Bundle
+    Bundle(Bundle),
     /// Test the tables as they are, without building anything
     Test(Test),
     /// Show a table's rows
@@ -104,6 +106,15 @@ pub(super) enum Template {
     Sales,
     /// The iris flowers, with Great Expectations suites and a feature table
     Iris,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc bundle -o bundle && cd bundle && databricks bundle validate --strict -t prod")]
+pub(super) struct Bundle {
+    /// The folder to write to: a new one, or one with an earlier bundle [default: .medc/bundle in the project]
+    #[arg(short, long, value_name = "DIR")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

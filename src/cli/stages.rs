@@ -66,6 +66,30 @@ impl Session {
         self.load_and(|_| ()).map(|(loaded, ())| loaded)
     }
 
+    /// The environments on Databricks, in the order of declaration.
+    ///
+    /// # Errors
+    /// What reading the project reports.
+    pub(super) fn databricks_environments(&mut self) -> Result<Vec<String>, Reported> {
+        let folder = self.find_project()?;
+        let mut memory = Memory::of(&folder);
+        let project = project::load(&Disk, &folder, &mut memory.texts, &mut self.sources, &mut self.diagnostics)?;
+        let is_there =
+            |declared: &project::Declared| declared.value.get("engine").is_some_and(|name| name == "databricks");
+        Ok(project.environments.iter().filter(|(_, one)| is_there(one)).map(|(name, _)| name.clone()).collect())
+    }
+
+    /// As [`Session::load`], in another environment than the one that was asked for.
+    ///
+    /// # Errors
+    /// As [`Session::load`].
+    pub(super) fn load_in(&mut self, environment: &str) -> Result<Loaded, Reported> {
+        let asked = self.global.target.replace(environment.to_owned());
+        let loaded = self.load();
+        self.global.target = asked;
+        loaded
+    }
+
     /// As [`Session::load`], for commands that read or write the environment's tables from this machine.
     ///
     /// # Errors

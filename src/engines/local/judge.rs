@@ -18,7 +18,7 @@ use crate::engines::local::assertions::{self, Outcome};
 use crate::engines::local::node::{Work, Written};
 use crate::engines::local::stage::Stage;
 use crate::engines::local::{contract, staged};
-use crate::ir::{Assertion, Body, Dimension, Ingest, Node, OnViolation, Reader, Schema, Test};
+use crate::ir::{Assertion, Body, Dimension, Ingest, Node, OnViolation, Reader, Schema};
 
 impl Work<'_> {
     /// The outcome of every assertion in the order of declaration, the contract's casts first.
@@ -41,12 +41,9 @@ impl Work<'_> {
         self.run.settings.memory_bytes / 4
     }
 
-    /// Whether a uniqueness is known without looking: some set of columns that is unique lies within it.
+    /// Whether a uniqueness is known without looking.
     pub(super) fn is_proven(&self, assertion: &Assertion) -> bool {
-        let Test::Unique { columns } = &assertion.test else { return false };
-        let lower: Vec<String> = columns.iter().map(|column| column.to_lowercase()).collect();
-        let unique = &self.run.checked.typed(self.action.node).unique;
-        unique.iter().any(|set| !set.is_empty() && set.iter().all(|column| lower.contains(&column.to_lowercase())))
+        self.run.checked.is_proven(self.action.node, assertion)
     }
 
     fn cast_outcome(&self) -> Option<Outcome> {

@@ -1,0 +1,218 @@
+//! The notebook of a table: what the table is, as a call of the shared package that builds it.
+
+use crate::check::Checked;
+use crate::check::privacy::private_columns;
+use crate::engines::databricks::assertions::{self, word};
+use crate::engines::databricks::python::Py;
+use crate::ir::{
+    Body, Contract, ContractColumn, Delimited, Ingest, Input, Node, NodeId, OnViolation, Reader, Relation, WriteMode,
+};
+use crate::plan::dataset_definition;
+
+type Arguments = Vec<(Option<&'static str>, Py)>;
+
+/// The notebook's text. `has_query` and `has_ddl` say whether files with these stand beside it.
+pub(super) fn text(checked: &Checked, id: NodeId, package: &str, has_query: bool, has_ddl: bool) -> String {
+    let node = checked.graph.node(id);
+    let mut arguments: Arguments = vec![(Some("name"), Py::Text(node.name.to_string()))];
+    arguments.extend(node.description.as_deref().map(|text| (Some("description"), Py::text(text))));
+    arguments.push((Some("rows"), rows(node, has_query)));
+    if !has_query || node.contract.is_none() {
+        let schema = checked.typed(id).schema.as_ref();
+        let columns = schema.map(|schema| schema.names().map(str::to_lowercase).collect::<Vec<_>>());
+        arguments.extend(columns.map(|columns| (Some("columns"), Py::texts(&columns))));
+    }
+    if has_ddl {
+        arguments.push((Some("ddl"), Py::Text(format!("{}/{}.table.sql", node.name.layer, node.name.name))));
+    }
+    arguments.extend(node.contract.as_deref().map(|found| (Some("contract"), contract(found))));
+    if !node.assertions.is_empty() {
+        let checks = node
+            .assertions
+            .iter()
+            .map(|assertion| assertions::check(node, assertion, checked.is_proven(id, assertion)));
+        let checks = checks.collect();
+        arguments.push((Some("checks"), Py::List(checks)));
+    }
+    let private: Vec<String> = private_columns(checked, id).into_iter().collect();
+    if !private.is_empty() {
+        arguments.push((Some("private"), Py::texts(&private)));
+    }
+    arguments.push((Some("write"), write(node)));
+    if let Some(dataset) = &node.dataset {
+        let of_dataset = vec![
+            (Some("model"), Py::text(&dataset.model)),
+            (Some("version"), Py::Number(dataset.version.to_string())),
+            (Some("source_table"), Py::Text(dataset.source_table.to_string())),
+            (Some("features"), Py::texts(&dataset.features)),
+            (Some("target"), Py::text(&dataset.target)),
+            (Some("definition"), Py::Text(dataset_definition(dataset))),
+        ];
+        arguments.push((Some("dataset"), Py::Call("Dataset", of_dataset)));
+    }
+    let mut table = String::from("table = ");
+    Py::Call("Table", arguments).write(&mut table, 0, "table = ".len(), 0);
+    format!(
+        "# Databricks notebook source\n{}\n\n# COMMAND ----------\n\nimport sys\n\n\
+         from databricks.sdk.runtime import dbutils, spark\n\nsys.path.append(\"..\")\n{}\n\n\
+         # COMMAND ----------\n\n{table}\n\n# COMMAND ----------\n\nbuild(table, Run.of_notebook(spark, dbutils))\n",
+        heading(node),
+        import(package, node)
+    )
+}
+
+/// The first cell: what the table is. Each line stays a comment, whatever a description holds.
+fn heading(node: &Node) -> String {
+    let mut lines = vec!["%md".to_owned(), format!("# {}", node.name)];
+    for text in [node.description.as_deref(), node.contract.as_ref().and_then(|found| found.description.as_deref())] {
+        lines.extend(text.iter().flat_map(|text| text.lines()).map(|line| {
+            line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect::<String>()
+        }));
+    }
+    if let Some(owner) = &node.owner {
+        lines.push(format!("Owner: {}", owner.replace(char::is_control, " ")));
+    }
+    lines.dedup();
+    lines.iter().map(|line| format!("# MAGIC {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// The import of what the notebook uses, sorted as ruff sorts: classes before functions.
+fn import(package: &str, node: &Node) -> String {
+    let mut classes = assertions::classes(node);
+    classes.extend(["Run", "Table", "Write"]);
+    classes.push(rows_class(node));
+    if node.contract.is_some() {
+        classes.extend(["Column", "Contract"]);
+    }
+    if node.dataset.is_some() {
+        classes.push("Dataset");
+    }
+    classes.sort_unstable();
+    classes.dedup();
+    classes.push("build");
+    let line = format!("from {package} import {}", classes.join(", "));
+    if line.len() <= 120 {
+        return line;
+    }
+    let names: String = classes.iter().map(|name| format!("    {name},\n")).collect();
+    format!("from {package} import (\n{names})")
+}
+
+fn rows_class(node: &Node) -> &'static str {
+    match &node.body {
+        Body::Ingest(_) => "Files",
+        Body::Relation(Relation { input: Input::Query(_), .. }) => "Query",
+        Body::Relation(Relation { input: Input::Table { .. }, .. }) => "Cast",
+    }
+}
+
+fn rows(node: &Node, has_query: bool) -> Py {
+    let sql = || Py::Text(format!("{}/{}.sql", node.name.layer, node.name.name));
+    let arguments = match &node.body {
+        Body::Ingest(ingest) => files(ingest, node),
+        Body::Relation(Relation { input: Input::Query(_), .. }) => vec![(Some("sql"), sql())],
+        Body::Relation(Relation { input: Input::Table { name, .. }, .. }) => {
+            let mut arguments = vec![(Some("table"), Py::Text(name.to_string()))];
+            if has_query {
+                arguments.push((Some("sql"), sql()));
+            }
+            arguments
+        }
+    };
+    Py::Call(rows_class(node), arguments)
+}
+
+fn files(ingest: &Ingest, node: &Node) -> Arguments {
+    let format = match &ingest.reader {
+        Reader::Delimited(_) => "csv",
+        Reader::JsonLines => "json",
+        Reader::Parquet => "parquet",
+        Reader::Delta => "delta",
+    };
+    let mut arguments = vec![(Some("format"), Py::text(format))];
+    if let Reader::Delimited(delimited) = &ingest.reader {
+        arguments.extend(delimited_options(delimited));
+    }
+    if !ingest.metadata_columns.is_empty() {
+        let names: Vec<&str> = ingest.metadata_columns.iter().map(|column| column.name()).collect();
+        arguments.push((Some("metadata_columns"), Py::texts(&names)));
+    }
+    if node.write.mode == WriteMode::Append {
+        arguments.push((Some("method"), Py::text("auto_loader")));
+    }
+    arguments
+}
+
+fn delimited_options(delimited: &Delimited) -> Arguments {
+    let Delimited { header, delimiter, quote, escape, encoding, null_values, on_ragged_row } = delimited;
+    let character = |byte: u8| Py::Text(char::from(byte).to_string());
+    let mut arguments = vec![(Some("header"), Py::Bool(*header))];
+    if *delimiter != b',' {
+        arguments.push((Some("delimiter"), character(*delimiter)));
+    }
+    if *quote != Some(b'"') {
+        arguments.push((Some("quote"), quote.map_or(Py::None, character)));
+    }
+    arguments.extend(escape.map(|escape| (Some("escape"), character(escape))));
+    if !encoding.eq_ignore_ascii_case("utf-8") {
+        arguments.push((Some("encoding"), Py::text(encoding)));
+    }
+    if !null_values.is_empty() {
+        arguments.push((Some("null_values"), Py::texts(null_values)));
+    }
+    if *on_ragged_row != OnViolation::Fail {
+        arguments.push((Some("on_ragged_row"), Py::Text(word(*on_ragged_row))));
+    }
+    arguments
+}
+
+fn contract(contract: &Contract) -> Py {
+    let mut arguments = vec![(Some("name"), Py::text(&contract.name))];
+    arguments.extend(contract.version.as_deref().map(|version| (Some("version"), Py::text(version))));
+    arguments.push((Some("columns"), Py::List(contract.columns.iter().map(column).collect())));
+    if contract.on_cast_failure != OnViolation::Fail {
+        arguments.push((Some("on_cast_failure"), Py::Text(word(contract.on_cast_failure))));
+    }
+    arguments.extend(contract.timezone.as_deref().map(|zone| (Some("timezone"), Py::text(zone))));
+    Py::Call("Contract", arguments)
+}
+
+fn column(promised: &ContractColumn) -> Py {
+    let ContractColumn { column, tags, .. } = promised;
+    let mut arguments =
+        vec![(None, Py::Text(column.name.to_lowercase())), (None, Py::Text(column.data_type.to_string()))];
+    if !column.nullable {
+        arguments.push((Some("nullable"), Py::Bool(false)));
+    }
+    if !tags.is_empty() {
+        arguments.push((Some("tags"), Py::texts(tags)));
+    }
+    Py::Call("Column", arguments)
+}
+
+fn write(node: &Node) -> Py {
+    let written = &node.write;
+    let mut arguments = vec![(Some("mode"), Py::text(written.mode.word()))];
+    if let WriteMode::Merge { keys } = &written.mode {
+        arguments.push((Some("keys"), Py::texts(keys)));
+    }
+    if !written.cluster_by.is_empty() {
+        arguments.push((Some("cluster_by"), Py::texts(&written.cluster_by)));
+    }
+    if !written.partition_by.is_empty() {
+        arguments.push((Some("partition_by"), Py::texts(&written.partition_by)));
+    }
+    arguments.push((Some("schema_evolution"), Py::text(written.schema_evolution.word())));
+    Py::Call("Write", arguments)
+}
+
+/// The notebook that applies what only Unity Catalog knows.
+pub(super) fn unity(package: &str) -> String {
+    format!(
+        "# Databricks notebook source\n# MAGIC %md\n# MAGIC # Unity Catalog\n\
+         # MAGIC Keys and tags of the tables, whose statements only Databricks has: `src/sql/**.unity.sql`.\n\n\
+         # COMMAND ----------\n\nimport sys\n\nfrom databricks.sdk.runtime import dbutils, spark\n\n\
+         sys.path.append(\"..\")\nfrom {package} import Run, apply_unity_statements\n\n\
+         # COMMAND ----------\n\napply_unity_statements(Run.of_notebook(spark, dbutils))\n"
+    )
+}

@@ -1,0 +1,45 @@
+//! What all notebooks share: the Python package, its tests and the files around it.
+//!
+//! The package is the same for every project but for its name; it is kept as Python under `templates/databricks`, where tests
+//! run it on open-source Spark.
+
+use std::collections::BTreeMap;
+
+use crate::engines::databricks::{Target, has_unity_statements, notebooks};
+use crate::spec;
+
+/// The package's modules.
+const MODULES: &[(&str, &str)] = &[("__init__.py", include_str!("../../../templates/databricks/package/__init__.py"))];
+
+/// The package's name: the project's, with a word behind it so that it never hides a module of Python.
+pub(super) fn name(project: &str) -> String {
+    format!("{}_pipeline", project.to_lowercase())
+}
+
+/// Everything in the bundle that is not about one table.
+pub(super) fn files(project: &spec::ProjectHeader, package: &str, targets: &[Target<'_>]) -> BTreeMap<String, String> {
+    let mut files: BTreeMap<String, String> =
+        MODULES.iter().map(|(file, text)| (format!("src/{package}/{file}"), (*text).to_owned())).collect();
+    let has_unity = targets.iter().any(|target| target.checked.graph.nodes.values().any(has_unity_statements));
+    if has_unity {
+        files.insert("src/notebooks/unity_catalog.py".to_owned(), notebooks::unity(package));
+    }
+    files.insert("pyproject.toml".to_owned(), pyproject(project, package));
+    files.insert(".gitignore".to_owned(), ".databricks/\n.venv/\n__pycache__/\ndist/\n*.egg-info/\n".to_owned());
+    files
+}
+
+fn pyproject(project: &spec::ProjectHeader, package: &str) -> String {
+    let name = package.replace('_', "-");
+    let description = project.description.as_deref().unwrap_or("Tables of a medallion lakehouse");
+    // JSON's text literals are TOML's basic strings.
+    let description = serde_json::Value::from(description);
+    format!(
+        "[project]\nname = \"{name}\"\nversion = \"0.1.0\"\ndescription = {description}\nrequires-python = \">=3.10\"\ndependencies = []\n\n\
+         [dependency-groups]\ndev = [\"databricks-sdk\", \"mypy\", \"pyspark\", \"pytest\", \"ruff\"]\n\n\
+         [build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\n\
+         [tool.hatch.build.targets.wheel]\npackages = [\"src/{package}\"]\n\n\
+         [tool.ruff]\nline-length = 120\nsrc = [\"src\"]\n\n\
+         [tool.mypy]\nmypy_path = \"src\"\nexplicit_package_bases = true\n"
+    )
+}
