@@ -15,6 +15,7 @@ mod arguments;
 mod baseline;
 mod bundle;
 mod contract;
+mod deploy;
 mod explain;
 mod export;
 mod init;

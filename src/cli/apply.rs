@@ -13,11 +13,12 @@ use super::arguments::{Apply, ResultFormat, Show};
 use super::progress::{Board, Telling};
 use super::stages::{self, Loaded, Planned, Session};
 use super::ui::{self, Paint, Tone};
-use super::{Done, Failure, Outcome as CommandOutcome, plan as plans, show};
+use super::{Done, Failure, Outcome as CommandOutcome, deploy, plan as plans, show};
 use crate::diagnostic::{Diagnostic, code};
 use crate::engines::local::{self, AssertionOutcome, NodeReport, Outcome, RunReport, RunSettings};
 use crate::ir::NodeId;
 use crate::plan::{Options, Plan};
+use crate::resolve::Place;
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -29,7 +30,16 @@ const UNLISTED: &str = "its source cannot be listed";
 /// Plans and applies.
 pub(super) fn run(options: &Apply, session: &mut Session) -> CommandOutcome {
     let started = Instant::now();
-    let outcome = plan_and_apply(options, session);
+    let loaded = session.load();
+    if let Ok(loaded) = &loaded
+        && matches!(loaded.resolved.environment.place, Place::Databricks(_))
+    {
+        return deploy::run(options, session, loaded);
+    }
+    if options.run.is_some() {
+        return Err(Failure::asked("`--run` is for environments on Databricks", Some("remove `--run`".to_owned())));
+    }
+    let outcome = loaded.map_err(Failure::from).and_then(|loaded| plan_and_apply(options, loaded, session));
     let applied = match outcome {
         Ok(applied) => Some(applied),
         Err(Failure::Reported) => None,
@@ -67,8 +77,7 @@ struct Applied {
     report: RunReport,
 }
 
-fn plan_and_apply(options: &Apply, session: &mut Session) -> Result<Applied, Failure> {
-    let loaded = session.load_here()?;
+fn plan_and_apply(options: &Apply, loaded: Loaded, session: &mut Session) -> Result<Applied, Failure> {
     let selection = stages::selected(&loaded, &options.selection.select)?;
     let planning = Options { full_refresh: options.selection.full_refresh, selection };
     let planned = session.plan(&loaded, &planning)?;

@@ -188,7 +188,8 @@ pub(super) enum ResultFormat {
 #[command(after_help = "Examples:
   medc apply
   medc apply --select 'silver.*'
-  medc apply --full-refresh --select bronze.sales_raw+")]
+  medc apply --full-refresh --select bronze.sales_raw+
+  medc apply -t prod --yes --run sales      deploy to Databricks and run a job")]
 pub(super) struct Apply {
     #[command(flatten)]
     pub(super) selection: Selection,
@@ -198,6 +199,12 @@ pub(super) struct Apply {
     /// Afterwards, show the first rows of this table
     #[arg(long, value_name = "TABLE", conflicts_with = "format")]
     pub(super) show: Option<String>,
+    /// On Databricks: deploy without asking
+    #[arg(short, long)]
+    pub(super) yes: bool,
+    /// On Databricks: once deployed, run this job or pipeline and follow it
+    #[arg(long, value_name = "JOB")]
+    pub(super) run: Option<String>,
 }
 
 #[derive(Debug, Args)]

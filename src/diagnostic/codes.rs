@@ -138,6 +138,7 @@ codes! {
     SOURCE_MISSING = "run" / "source-missing", "a source's files do not exist";
     SOURCE_UNREADABLE = "run" / "source-unreadable", "a source's file cannot be read as what it is said to be";
     SOURCE_HEADER = "run" / "source-header", "a source's columns are not those of its contract";
+    DEPLOYMENT = "run" / "deployment", "what the Databricks CLI finds wrong with a bundle or a deployment";
     NOT_BUILT = "run" / "not-built", "a table that is to be read was not built yet";
     SOURCE_CHANGED = "run" / "source-changed", "an already ingested file changed";
     RAGGED_ROW = "run" / "ragged-row", "a row has more or fewer fields than the header";

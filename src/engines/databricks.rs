@@ -8,12 +8,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Checked;
-use crate::ir::{Node, WriteMode};
+use crate::ir::{Node, NodeId, WriteMode};
 use crate::name::TableName;
 use crate::resolve::{Databricks, Environment, Place};
 use crate::spec;
 
 mod assertions;
+pub mod deploy;
 mod notebooks;
 mod package;
 mod python;
@@ -47,43 +48,74 @@ pub struct Bundle {
 /// Writes the bundle of a project with all its targets.
 pub fn emit(project: &spec::ProjectHeader, targets: &[Target<'_>]) -> Bundle {
     let package = package::name(&project.name);
-    let by_target: Vec<BTreeMap<String, String>> = targets.iter().map(|target| of_target(target, &package)).collect();
-    let paths: BTreeSet<&String> = by_target.iter().flat_map(BTreeMap::keys).collect();
+    let sql: Vec<Files> = targets.iter().map(sql_files).collect();
+    let differing = differing(&sql);
+    let notebooks: Vec<Files> =
+        targets.iter().zip(&sql).map(|(target, sql)| notebooks(target, &package, sql, &differing)).collect();
     let mut files = package::files(project, &package, targets);
-    for path in paths {
-        let texts: BTreeSet<Option<&String>> = by_target.iter().map(|files| files.get(path)).collect();
-        if texts.len() == 1 {
-            files.insert(path.clone(), by_target[0][path].clone());
-            continue;
-        }
-        // What an environment's variables make different stands once for each.
-        for (target, own) in targets.iter().zip(&by_target) {
-            if let Some(text) = own.get(path) {
-                files.insert(of_environment(path, &target.environment.name), text.clone());
-            }
-        }
-    }
+    files.extend(merged(targets, &sql));
+    files.extend(merged(targets, &notebooks));
     Bundle { files }
 }
 
-/// The files that say what the tables are, as one target has them.
-fn of_target(target: &Target<'_>, package: &str) -> BTreeMap<String, String> {
-    let mut files = BTreeMap::new();
-    let graph = &target.checked.graph;
-    for &id in &graph.order {
-        let node = graph.node(id);
-        let query = queries::text(target.checked, id);
-        let ddl = tables::create(target.checked, id);
-        let unity = tables::unity(node);
-        files.insert(
-            notebook_path(&node.name),
-            notebooks::text(target.checked, id, package, query.is_some(), ddl.is_some()),
-        );
-        files.extend(query.map(|text| (sql_path(&node.name, "sql"), text)));
-        files.extend(ddl.map(|text| (sql_path(&node.name, "table.sql"), text)));
-        files.extend(unity.map(|text| (sql_path(&node.name, "unity.sql"), text)));
+/// Texts by path.
+type Files = BTreeMap<String, String>;
+
+/// The paths whose texts are not the same in all environments.
+fn differing(by_target: &[Files]) -> BTreeSet<String> {
+    let paths: BTreeSet<&String> = by_target.iter().flat_map(BTreeMap::keys).collect();
+    let differs = |path: &&&String| {
+        let texts: BTreeSet<Option<&String>> = by_target.iter().map(|files| files.get(**path)).collect();
+        texts.len() > 1
+    };
+    paths.iter().filter(differs).map(|path| (*path).clone()).collect()
+}
+
+/// The files of all targets. What an environment's variables make different stands once for each.
+fn merged(targets: &[Target<'_>], by_target: &[Files]) -> Files {
+    let differing = differing(by_target);
+    let mut files = Files::new();
+    for (target, own) in targets.iter().zip(by_target) {
+        for (path, text) in own {
+            let path =
+                if differing.contains(path) { of_environment(path, &target.environment.name) } else { path.clone() };
+            files.insert(path, text.clone());
+        }
     }
     files
+}
+
+/// The queries and statements that say what the tables are, as one target has them.
+fn sql_files(target: &Target<'_>) -> Files {
+    let graph = &target.checked.graph;
+    let mut files = Files::new();
+    for &id in &graph.order {
+        let node = graph.node(id);
+        let texts = [
+            ("sql", queries::text(target.checked, id)),
+            ("table.sql", tables::create(target.checked, id)),
+            ("unity.sql", tables::unity(node)),
+        ];
+        files.extend(texts.into_iter().filter_map(|(ending, text)| Some((sql_path(&node.name, ending), text?))));
+    }
+    files
+}
+
+fn notebooks(target: &Target<'_>, package: &str, sql: &Files, differing: &BTreeSet<String>) -> Files {
+    let graph = &target.checked.graph;
+    let text = |id: &NodeId| {
+        let node = graph.node(*id);
+        let named = |ending| {
+            let path = sql_path(&node.name, ending);
+            sql.contains_key(&path).then(|| {
+                let path = if differing.contains(&path) { of_environment(&path, "{environment}") } else { path };
+                path.trim_start_matches("src/sql/").to_owned()
+            })
+        };
+        let beside = notebooks::Beside { query: named("sql"), ddl: named("table.sql") };
+        (notebook_path(&node.name), notebooks::text(target.checked, *id, package, &beside))
+    };
+    graph.order.iter().map(text).collect()
 }
 
 /// The key of a table's task and notebook.

@@ -11,20 +11,24 @@ use crate::plan::dataset_definition;
 
 type Arguments = Vec<(Option<&'static str>, Py)>;
 
-/// The notebook's text. `has_query` and `has_ddl` say whether files with these stand beside it.
-pub(super) fn text(checked: &Checked, id: NodeId, package: &str, has_query: bool, has_ddl: bool) -> String {
+/// The files that a notebook names, relative to `src/sql`; `{environment}` in them stands for the target's name.
+pub(super) struct Beside {
+    pub(super) query: Option<String>,
+    pub(super) ddl: Option<String>,
+}
+
+/// The notebook's text.
+pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &Beside) -> String {
     let node = checked.graph.node(id);
     let mut arguments: Arguments = vec![(Some("name"), Py::Text(node.name.to_string()))];
     arguments.extend(node.description.as_deref().map(|text| (Some("description"), Py::text(text))));
-    arguments.push((Some("rows"), rows(node, has_query)));
-    if !has_query || node.contract.is_none() {
+    arguments.push((Some("rows"), rows(node, beside.query.as_deref())));
+    if beside.query.is_none() || node.contract.is_none() {
         let schema = checked.typed(id).schema.as_ref();
         let columns = schema.map(|schema| schema.names().map(str::to_lowercase).collect::<Vec<_>>());
         arguments.extend(columns.map(|columns| (Some("columns"), Py::texts(&columns))));
     }
-    if has_ddl {
-        arguments.push((Some("ddl"), Py::Text(format!("{}/{}.table.sql", node.name.layer, node.name.name))));
-    }
+    arguments.extend(beside.ddl.as_deref().map(|path| (Some("ddl"), Py::text(path))));
     arguments.extend(node.contract.as_deref().map(|found| (Some("contract"), contract(found))));
     if !node.assertions.is_empty() {
         let checks = node
@@ -106,17 +110,13 @@ fn rows_class(node: &Node) -> &'static str {
     }
 }
 
-fn rows(node: &Node, has_query: bool) -> Py {
-    let sql = || Py::Text(format!("{}/{}.sql", node.name.layer, node.name.name));
+fn rows(node: &Node, query: Option<&str>) -> Py {
+    let sql = query.map(|path| (Some("sql"), Py::text(path)));
     let arguments = match &node.body {
         Body::Ingest(ingest) => files(ingest, node),
-        Body::Relation(Relation { input: Input::Query(_), .. }) => vec![(Some("sql"), sql())],
+        Body::Relation(Relation { input: Input::Query(_), .. }) => sql.into_iter().collect(),
         Body::Relation(Relation { input: Input::Table { name, .. }, .. }) => {
-            let mut arguments = vec![(Some("table"), Py::Text(name.to_string()))];
-            if has_query {
-                arguments.push((Some("sql"), sql()));
-            }
-            arguments
+            std::iter::once((Some("table"), Py::Text(name.to_string()))).chain(sql).collect()
         }
     };
     Py::Call(rows_class(node), arguments)

@@ -1,0 +1,172 @@
+//! The Databricks engine from outside: the bundle as files, and deploying it with a `databricks` command that only records
+//! what it was asked.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt;
+
+use crate::project::{Project, Run, files_below};
+
+const PROJECT: &str = r#"
+project: {name: shop, owner: data@example.com}
+variables:
+  least: {default: 0}
+environments:
+  local: {default: true, engine: local, warehouse: .medc/warehouse}
+  dev:
+    engine: databricks
+    mode: development
+    catalog: lake_dev
+    workspace: {host: "https://example.cloud.databricks.com"}
+    tables: {bronze.orders: {source: {path: /Volumes/lake_dev/landing/orders}}}
+  prod:
+    engine: databricks
+    catalog: lake
+    workspace: {host: "https://example.cloud.databricks.com", root_path: /Workspace/Shared/shop-prod}
+    variables: {least: 10}
+    tables: {bronze.orders: {source: {path: /Volumes/lake/landing/orders}}}
+layers: {bronze: {}, silver: {}, gold: {}}
+contracts:
+  raw: {columns: {id: {type: string}, customer: {type: string}, amount: {type: string}}}
+  orders:
+    on_cast_failure: quarantine
+    columns:
+      id: {type: string, primary_key: true}
+      customer: {type: string, tags: [pii]}
+      amount: {type: "decimal(18,2)", expect: [{between: {min: 0, on_violation: quarantine}}]}
+tables:
+  bronze.orders: {source: {format: csv, path: data/orders.csv}, contract: raw}
+  silver.orders:
+    description: "Orders, \"clean\"\nwith ''' and ${literal} */ {{braces}} \\ in their description"
+    from: bronze.orders
+    contract: orders
+    steps: [{deduplicate: {keys: [id]}}]
+  gold.totals:
+    sql: |
+      -- what each customer spent
+      SELECT silver.orders.customer, sum(amount) AS total
+      FROM silver.orders
+      WHERE amount >= ${var.least}
+      GROUP BY customer
+"#;
+
+fn shop() -> Project {
+    let project = Project::empty();
+    // `$${` is a plain `${`.
+    project.write("medc.yml", &PROJECT.replace("${literal}", "$${literal}"));
+    project.write("data/orders.csv", "id,customer,amount\n1,a,1.50\n2,b,x\n");
+    project
+}
+
+/// The files of the bundle, by path.
+fn bundle(project: &Project, folder: &str) -> BTreeMap<String, String> {
+    let run = project.medc(&["bundle", "-o", folder]);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let root = project.path().join(folder);
+    let relative = |path: &std::path::PathBuf| {
+        path.strip_prefix(&root).expect("a file of the bundle").to_string_lossy().into_owned()
+    };
+    files_below(&root)
+        .iter()
+        .map(|path| (relative(path), std::fs::read_to_string(path).expect("a text")))
+        .filter(|(path, _)| path != ".medc-bundle")
+        .collect()
+}
+
+#[test]
+fn sql_is_the_authors_text_with_other_names() {
+    let files = bundle(&shop(), "out");
+    let expected = "-- what each customer spent\nSELECT orders.customer, sum(amount) AS total\n\
+                    FROM IDENTIFIER(:silver || '.orders')\nWHERE amount >= 10\nGROUP BY customer\n";
+    // It differs between the environments by a variable, so that each has its own.
+    assert_eq!(files["src/sql/gold/totals.prod.sql"], expected);
+    assert_eq!(files["src/sql/gold/totals.dev.sql"], expected.replace("10", "0"));
+    assert!(!files.contains_key("src/sql/gold/totals.sql"));
+    assert!(files["src/notebooks/gold_totals.py"].contains("rows=Query(sql=\"gold/totals.{environment}.sql\")"));
+    assert!(files["src/sql/silver/orders.unity.sql"].contains("PRIMARY KEY (id)"));
+}
+
+#[test]
+fn the_same_project_gives_the_same_bytes_and_old_files_go() {
+    let project = shop();
+    let first = bundle(&project, "one");
+    assert_eq!(first, bundle(&project, "two"));
+    project.write("medc.yml", &project.read("medc.yml").replace("gold.totals", "gold.sums"));
+    let renamed = bundle(&project, "one");
+    assert!(!renamed.contains_key("src/notebooks/gold_totals.py"));
+    assert!(renamed.contains_key("src/notebooks/gold_sums.py"));
+    // A folder with something else in it is left alone.
+    project.write("mine/precious.txt", "x");
+    let run = project.medc(&["bundle", "-o", "mine"]);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("holds no bundle of medc"), "{}", run.stderr);
+    assert_eq!(files_below(&project.path().join("mine")).len(), 1);
+}
+
+/// A `databricks` command that writes down its arguments and says what `answers` gives for a verb.
+fn fake(project: &Project, answers: &str) -> Vec<(&'static str, String)> {
+    let script =
+        format!("#!/bin/sh\necho \"$@\" >> \"{0}/asked\"\ncase \"$2\" in\n{answers}\nesac\n", project.path().display());
+    project.write("bin/databricks", &script);
+    let file = project.path().join("bin/databricks");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+    vec![("PATH", format!("{}/bin:/usr/bin:/bin", project.path().display()))]
+}
+
+fn apply(project: &Project, arguments: &[&str], answers: &str) -> Run {
+    let variables = fake(project, answers);
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    project.medc_with(&[&["apply", "-t", "prod"], arguments].concat(), &variables)
+}
+
+#[test]
+fn a_bundle_is_checked_planned_deployed_and_run() {
+    let project = shop();
+    let run = apply(&project, &["--yes", "--run", "shop"], "plan) echo 'create jobs.shop';; run) echo 'RUNNING';;");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let expected = "bundle validate --target prod --strict\nbundle plan --target prod\n\
+                    bundle deploy --target prod --auto-approve\nbundle run --target prod shop\n";
+    assert_eq!(project.read("asked"), expected);
+    assert!(run.stderr.contains("create jobs.shop") && run.stderr.contains("RUNNING"), "{}", run.stderr);
+    assert!(project.path().join(".medc/bundles/prod/src/notebooks/silver_orders.py").is_file());
+}
+
+#[test]
+fn nothing_is_deployed_unasked() {
+    let project = shop();
+    let run = apply(&project, &[], "");
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+    assert!(run.stderr.contains("--yes"), "{}", run.stderr);
+    assert!(!project.read("asked").contains("deploy"));
+}
+
+#[test]
+fn what_the_cli_finds_wrong_stops_and_is_shown_in_the_project() {
+    let project = shop();
+    let answer =
+        "validate) printf 'Error: no such cluster\\n  at resources.jobs.shop.tasks.silver_orders\\n' >&2; exit 1;;";
+    let run = apply(&project, &["--yes"], answer);
+    assert_eq!(run.code, Some(1), "{}", run.stderr);
+    assert!(run.stderr.contains("run::deployment") && run.stderr.contains("medc.yml:"), "{}", run.stderr);
+    assert!(run.stderr.contains("no such cluster"), "{}", run.stderr);
+    assert_eq!(project.read("asked"), "bundle validate --target prod --strict\n");
+    let run = apply(&project, &["--yes"], "deploy) echo 'boom' >&2; exit 1;;");
+    assert_eq!(run.code, Some(1));
+    assert!(run.stderr.contains("boom"), "{}", run.stderr);
+}
+
+#[test]
+fn without_the_cli_two_ways_on_are_named() {
+    let project = shop();
+    let run = project.medc_with(&["apply", "-t", "prod", "--yes"], &[("PATH", "/nowhere")]);
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stderr.contains("install the Databricks CLI") && run.stderr.contains("bundle deploy"),
+        "{}",
+        run.stderr
+    );
+    let run = project.medc(&["show", "silver.orders", "-t", "prod"]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.stderr.contains("on Databricks"), "{}", run.stderr);
+    let run = project.medc(&["apply", "-t", "prod", "--select", "silver.*"]);
+    assert_eq!(run.code, Some(2), "{}", run.stderr);
+}
