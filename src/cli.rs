@@ -14,13 +14,16 @@ mod apply;
 mod arguments;
 mod baseline;
 mod bundle;
+mod ci;
 mod contract;
 mod deploy;
 mod explain;
 mod export;
 mod init;
 mod lineage;
+mod markdown;
 mod memory;
+mod package;
 mod plan;
 mod progress;
 mod report;
@@ -141,6 +144,7 @@ fn run(command: &Command, session: &mut Session) -> Outcome {
         Command::Report(options) => report::run(options, session),
         Command::Contract(options) => contract::run(options, session),
         Command::Export(options) => export::run(options, session),
+        Command::Package(options) => package::run(options, session),
         Command::Explain(options) => explain::run(options, session),
         Command::Schema => {
             let schema = serde_json::to_string_pretty(&crate::schema::json_schema(crate::schema::Form::Project))

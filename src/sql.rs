@@ -10,6 +10,7 @@ pub mod bind;
 pub mod determination;
 pub(crate) mod blame;
 mod dialect;
+mod doubles;
 pub mod expression;
 mod json;
 pub mod lineage;

@@ -73,6 +73,8 @@ pub(super) enum Command {
     Contract(Contract),
     /// Write the tables' promises in another tool's words
     Export(Export),
+    /// Write the project as a ZIP file: the same project, the same bytes
+    Package(Package),
     /// Explain a diagnostic's code
     Explain(Explain),
     /// Print the JSON Schema of project files, for editors
@@ -84,7 +86,8 @@ pub(super) enum Command {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   medc init shop
-  medc init shop --from sales")]
+  medc init shop --from sales
+  medc init --ci github                 in a project: a pipeline, a Makefile, a runbook, decisions")]
 pub(super) struct Init {
     /// The folder to write to
     #[arg(default_value = ".")]
@@ -95,6 +98,44 @@ pub(super) struct Init {
     /// Write into a folder that is not empty; files that exist are kept as they are
     #[arg(long)]
     pub(super) force: bool,
+    /// Write what a team needs besides: a pipeline for this system, a Makefile, a runbook, templates. Where there is a
+    /// project, only these
+    #[arg(long, value_enum, value_name = "SYSTEM")]
+    pub(super) ci: Option<Ci>,
+    /// How the pipeline signs in to Databricks
+    #[arg(long, value_enum, default_value_t = Auth::Oidc, requires = "ci")]
+    pub(super) auth: Auth,
+}
+
+/// What runs a pipeline.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Ci {
+    /// GitHub Actions
+    Github,
+    /// Azure Pipelines
+    AzureDevops,
+    /// GitLab CI/CD
+    Gitlab,
+}
+
+impl Ci {
+    /// As the command line says it.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Ci::Github => "github",
+            Ci::AzureDevops => "azure-devops",
+            Ci::Gitlab => "gitlab",
+        }
+    }
+}
+
+/// How a pipeline signs in to Databricks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Auth {
+    /// With the identity of the pipeline's job; nothing secret is kept
+    Oidc,
+    /// With the secrets `DATABRICKS_HOST_<ENVIRONMENT>` and `DATABRICKS_TOKEN_<ENVIRONMENT>`
+    Token,
 }
 
 /// What a new project begins with.
@@ -120,12 +161,18 @@ pub(super) struct Bundle {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   medc validate
-  medc validate -t prod --format github     annotations on a pull request
+  medc validate -t prod --github            annotations on a pull request
   medc validate --against origin/main       and no contract breaks its promise unsaid")]
 pub(super) struct Validate {
     /// How to write the findings
     #[arg(long, value_enum, default_value_t = FindingsFormat::Human)]
     pub(super) format: FindingsFormat,
+    /// The same as `--format github`
+    #[arg(long, conflicts_with_all = ["format", "sarif"])]
+    pub(super) github: bool,
+    /// The same as `--format sarif`
+    #[arg(long, conflicts_with = "format")]
+    pub(super) sarif: bool,
     /// Hold contracts to what they promised there, a git revision or a project's folder: a breaking change without a
     /// raised major version is an error
     #[arg(long, value_name = "REV|DIR")]
@@ -165,16 +212,29 @@ pub(super) struct Selection {
 #[command(after_help = "Examples:
   medc plan
   medc plan --select +gold.daily_sales
-  medc plan --format json --exit-code")]
+  medc plan --format json --exit-code
+  medc plan --format markdown > comment.md")]
 pub(super) struct Plan {
     #[command(flatten)]
     pub(super) selection: Selection,
     /// How to write the plan
-    #[arg(long, value_enum, default_value_t = ResultFormat::Human)]
-    pub(super) format: ResultFormat,
+    #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
+    pub(super) format: PlanFormat,
+    /// Write the findings as annotations for GitHub Actions, on stderr
+    #[arg(long)]
+    pub(super) github: bool,
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub(super) exit_code: bool,
+}
+
+/// How a plan is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum PlanFormat {
+    Human,
+    Json,
+    /// Tables for a pull request
+    Markdown,
 }
 
 /// How a result is written.
@@ -432,6 +492,19 @@ pub(super) enum ReportFormat {
 pub(super) enum Open {
     Yes,
     No,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc package                     writes dist/<project>.zip
+  medc package -o sales-1.2.0.zip
+
+Left out are what `.gitignore` names, tables, caches, virtual environments and `.env` files. A link, a file outside of
+the project and a file that looks like a key or a token are errors.")]
+pub(super) struct Package {
+    /// The file to write [default: dist/<project>.zip in the project's folder]
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Contract, ContractCommand, ContractDiff, DiffFormat};
 use super::baseline::{Named, Side};
+use super::markdown::{cell, code};
 use super::stages::Session;
 use super::ui::{self, Paint, Tone};
 use super::{Done, Failure, Outcome};
@@ -256,27 +257,4 @@ fn emoji(grade: Grade) -> &'static str {
         Grade::Risky => "⚠️",
         Grade::Compatible => "✅",
     }
-}
-
-/// Text that means nothing to Markdown, within a table.
-fn cell(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '#' => {
-                escaped.push('\\');
-                escaped.push(character);
-            }
-            '<' => escaped.push_str("&lt;"),
-            '&' => escaped.push_str("&amp;"),
-            '\n' | '\r' => escaped.push(' '),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// Text as code, within a table: backticks would end it, and a bar the cell.
-fn code(text: &str) -> String {
-    format!("`{}`", text.replace('`', "'").replace('|', "\\|").replace(['\n', '\r'], " "))
 }

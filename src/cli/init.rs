@@ -2,7 +2,8 @@
 //!
 //! Files come from the binary. Nothing that exists is overwritten, and a folder that is not empty is left alone unless
 //! `--force` is given. The JSON Schema is written beside the project file, so that editors complete exactly what this
-//! version of medc understands, without a network.
+//! version of medc understands, without a network. With `--ci` the files of a pipeline are written too; in a project that
+//! exists, only these.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,8 +14,9 @@ use minijinja::{Environment, UndefinedBehavior, context};
 
 use super::arguments::{Init, Template};
 use super::stages::Session;
-use super::{Done, Failure, Outcome};
+use super::{Done, Failure, Outcome, ci};
 use crate::name;
+use crate::project::PROJECT_FILE;
 use crate::schema::{self, Form};
 
 /// A file of a template: its path in the project, and its text.
@@ -99,6 +101,12 @@ const SCHEMA_FILE: &str = "medc.schema.json";
 /// Writes a new project.
 pub(super) fn run(options: &Init, session: &mut Session) -> Outcome {
     let folder = &options.folder;
+    if let Some(system) = options.ci
+        && folder.join(PROJECT_FILE).is_file()
+    {
+        let layout = ci::Layout::of(folder, system, options.auth, options.force)?;
+        return ci::write(&layout, session);
+    }
     let io = |doing: &str, error: &std::io::Error| Failure::Stopped { message: format!("cannot {doing}: {error}") };
     fs::create_dir_all(folder).map_err(|error| io(&format!("make the folder `{}`", folder.display()), &error))?;
     let listed = fs::read_dir(folder).map_err(|error| io(&format!("read `{}`", folder.display()), &error))?;
@@ -113,6 +121,8 @@ pub(super) fn run(options: &Init, session: &mut Session) -> Outcome {
         ));
     }
 
+    // Before anything is written, since it may refuse.
+    let pipeline = options.ci.map(|system| ci::Layout::of(folder, system, options.auth, options.force)).transpose()?;
     let files = match options.from {
         Template::Minimal => MINIMAL,
         Template::Sales => SALES,
@@ -137,6 +147,9 @@ pub(super) fn run(options: &Init, session: &mut Session) -> Outcome {
             Err(error) => return Err(io(&doing(), &error)),
         }
     }
+    if let Some(layout) = pipeline {
+        ci::write(&layout, session)?;
+    }
     let go = if folder == Path::new(".") { String::new() } else { format!("cd {} && ", folder.display()) };
     session.console.hint(&format!("run `{go}medc apply` to build its tables"))?;
     Ok(Done::Well)
@@ -152,7 +165,11 @@ fn render(file: &TemplateFile, project_name: &str) -> String {
         .expect("a template of ours renders; a test renders all")
 }
 
-fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
+/// Writes a file that does not exist, with its folders.
+///
+/// # Errors
+/// When it exists, or cannot be written.
+pub(super) fn write_new(path: &Path, text: &str) -> std::io::Result<()> {
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }

@@ -7,13 +7,16 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::arguments::{self, ResultFormat};
+use super::arguments::{self, PlanFormat};
 use super::stages::{self, Loaded, Planned, Session};
 use super::ui::{self, Paint, Tone};
 use super::{Done, Failure, Outcome};
 use crate::graph::Graph;
 use crate::ir::NodeId;
 use crate::plan::{Action, Change, Options, Plan, Reason, refusal};
+use crate::report;
+
+mod markdown;
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -26,8 +29,13 @@ pub(super) fn run(options: &arguments::Plan, session: &mut Session) -> Outcome {
     };
     let is_well = session.diagnostics.n_errors() == 0;
     let has_changes = planned.as_ref().is_some_and(|(_, planned)| !planned.plan.actions.is_empty());
+    if options.github {
+        session.findings_were_shown();
+        let folder = session.folder_in_workspace();
+        session.console.complain(&report::github(&session.diagnostics, &session.sources, &folder))?;
+    }
     match options.format {
-        ResultFormat::Human => {
+        PlanFormat::Human => {
             session.show_findings()?;
             if let Some((loaded, Planned { plan, .. })) = planned.filter(|_| is_well || has_changes) {
                 session.console.data(&human(&plan, &loaded.checked.graph, session.console.paint_data()))?;
@@ -36,7 +44,15 @@ pub(super) fn run(options: &arguments::Plan, session: &mut Session) -> Outcome {
                 session.console.hint("run `medc apply` to make these changes")?;
             }
         }
-        ResultFormat::Json => {
+        PlanFormat::Markdown => {
+            session.show_findings()?;
+            let written = match &planned {
+                Some((loaded, planned)) => markdown::plan(loaded, planned),
+                None => markdown::no_plan(&session.diagnostics),
+            };
+            session.console.data(&written)?;
+        }
+        PlanFormat::Json => {
             session.findings_were_shown();
             let written = machine(planned.as_ref(), &session.findings());
             session.console.data(&format!("{}\n", serde_json::to_string_pretty(&written).expect("plain JSON")))?;

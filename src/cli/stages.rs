@@ -201,6 +201,24 @@ impl Session {
             .map_or(Value::Null, |mut written: Value| written["diagnostics"].take())
     }
 
+    /// The project's folder within GitHub's workspace, with a `/` at its end; nothing outside of one. Annotations name
+    /// files from there.
+    pub(super) fn folder_in_workspace(&self) -> String {
+        let below = || {
+            let workspace = PathBuf::from(std::env::var_os("GITHUB_WORKSPACE")?).canonicalize().ok()?;
+            let folder = self.project_folder()?.canonicalize().ok()?;
+            Some(
+                folder
+                    .strip_prefix(workspace)
+                    .ok()?
+                    .iter()
+                    .map(|part| format!("{}/", part.to_string_lossy()))
+                    .collect(),
+            )
+        };
+        below().unwrap_or_default()
+    }
+
     /// Leaves the findings to a command that wrote them in its own way.
     pub(super) fn findings_were_shown(&mut self) {
         self.shown = true;

@@ -22,11 +22,16 @@ pub(super) fn run(options: &Validate, session: &mut Session) -> Outcome {
     let elapsed = started.elapsed();
 
     let (diagnostics, sources) = (&session.diagnostics, &session.sources);
-    let written = match options.format {
+    let format = match (options.github, options.sarif) {
+        (true, _) => FindingsFormat::Github,
+        (false, true) => FindingsFormat::Sarif,
+        (false, false) => options.format,
+    };
+    let written = match format {
         FindingsFormat::Human => None,
         FindingsFormat::Short => Some(report::short(diagnostics, sources)),
         FindingsFormat::Json => Some(report::json(diagnostics, sources)),
-        FindingsFormat::Github => Some(report::github(diagnostics, sources)),
+        FindingsFormat::Github => Some(report::github(diagnostics, sources, &session.folder_in_workspace())),
         FindingsFormat::Sarif => Some(report::sarif(diagnostics, sources)),
     };
     match written {

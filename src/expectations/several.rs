@@ -23,6 +23,13 @@ pub(super) enum IgnoreRowIf {
     Never,
 }
 
+impl IgnoreRowIf {
+    /// The default of kinds that take a missing value for no value.
+    pub(super) fn any_null() -> Self {
+        IgnoreRowIf::AnyNull
+    }
+}
+
 /// The columns of a test, at least two, each once, and of a type that `fits`.
 ///
 /// # Errors
@@ -50,6 +57,16 @@ pub(super) fn check(
     Ok(())
 }
 
+/// The condition for a row to be looked at; `None` if every row is.
+pub(super) fn considered(columns: &[String], ignore_row_if: IgnoreRowIf) -> Option<String> {
+    let present: Vec<String> = columns.iter().map(|column| format!("{} IS NOT NULL", kind::column(column))).collect();
+    match ignore_row_if {
+        IgnoreRowIf::AllNull => Some(present.join(" OR ")),
+        IgnoreRowIf::AnyNull => Some(present.join(" AND ")),
+        IgnoreRowIf::Never => None,
+    }
+}
+
 /// A test of several columns of each row.
 pub(super) fn sentence(
     subject: &Subject<'_>,
@@ -58,12 +75,7 @@ pub(super) fn sentence(
     label: String,
     violated: String,
 ) -> Sentence {
-    let present: Vec<String> = columns.iter().map(|column| format!("{} IS NOT NULL", kind::column(column))).collect();
-    let considered = match ignore_row_if {
-        IgnoreRowIf::AllNull => Some(present.join(" OR ")),
-        IgnoreRowIf::AnyNull => Some(present.join(" AND ")),
-        IgnoreRowIf::Never => None,
-    };
+    let considered = considered(columns, ignore_row_if);
     Sentence {
         label,
         columns: columns.to_vec(),

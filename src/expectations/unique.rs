@@ -4,9 +4,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::several::{self, IgnoreRowIf};
 use super::{Example, Form, Kind, Sentence, Short, Subject, Tool, schema_of, values};
 use crate::ir::{Dimension, Test};
-use crate::kind::Problem;
+use crate::kind::{self, Problem};
+use crate::name;
 
 pub(super) const KIND: Kind = Kind {
     name: "unique",
@@ -24,8 +26,8 @@ pub(super) const KIND: Kind = Kind {
     ],
 };
 
-/// No two rows have the same values in these columns. Rows with a NULL among them are not looked at. Every row of a
-/// repeated key violates.
+/// No two rows have the same values in these columns. Every row of a repeated key violates. Rows with a NULL among them are not
+/// looked at, unless `ignore_row_if` says otherwise; then two NULLs are equal.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(inline)]
@@ -33,12 +35,15 @@ pub struct Unique {
     /// The columns that are unique together. Default: the column that it stands below. Example: `[store, day]`.
     #[serde(default)]
     columns: Vec<String>,
+    /// Which rows are not looked at: those in which `any_null` (default) or `all_null` of the columns are NULL, or `never` any.
+    #[serde(default = "IgnoreRowIf::any_null")]
+    ignore_row_if: IgnoreRowIf,
 }
 
 /// # Errors
 /// `resolve::expectation` without a column, or for one that is not there or named twice.
 fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
-    let Unique { mut columns } = super::body(value)?;
+    let Unique { mut columns, ignore_row_if } = super::body(value)?;
     if columns.is_empty() {
         columns.push(subject.column()?.to_owned());
     } else {
@@ -47,9 +52,31 @@ fn lower(value: &Value, subject: &Subject<'_>) -> Result<Sentence, Problem> {
             subject.other(column, &format!("/columns/{index}"))?;
         }
     }
-    Ok(Sentence {
-        label: format!("{} is unique", columns.join(", ")),
-        columns: columns.clone(),
-        test: Test::Unique { columns },
-    })
+    let listed = columns.join(", ");
+    let label = match ignore_row_if {
+        IgnoreRowIf::AnyNull => format!("{listed} is unique"),
+        IgnoreRowIf::AllNull => format!("{listed} is unique, NULLs being equal"),
+        IgnoreRowIf::Never => format!("{listed} is unique, rows of NULLs too"),
+    };
+    let has_nulls = |name: &String| {
+        let known = subject.columns.iter().find(|known| name::same(&known.column.name, name));
+        known.is_none_or(|known| known.column.nullable)
+    };
+    let nulls_are_equal = match ignore_row_if {
+        IgnoreRowIf::AnyNull => false,
+        // All of one column is any of it.
+        IgnoreRowIf::AllNull => columns.len() > 1 && columns.iter().any(has_nulls),
+        IgnoreRowIf::Never => columns.iter().any(has_nulls),
+    };
+    let test = if nulls_are_equal {
+        let keys: Vec<String> = columns.iter().map(|column| kind::column(column)).collect();
+        let repeated = format!("count(*) OVER (PARTITION BY {}) > 1", keys.join(", "));
+        Test::Window {
+            considered: several::considered(&columns, ignore_row_if).map(|text| subject.sql(text, "")),
+            violated: subject.sql(repeated, ""),
+        }
+    } else {
+        Test::Unique { columns: columns.clone() }
+    };
+    Ok(Sentence { label, columns, test })
 }

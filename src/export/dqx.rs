@@ -110,6 +110,11 @@ fn function(assertion: &Assertion, schema: Option<&Schema>) -> Result<Function, 
             ("regex_match", with(&[("regex", get("regex")), ("negate", json!(true))]))
         }
         ("unique", Test::Unique { columns }) => ("is_unique", columns_only(columns)),
+        ("unique", Test::Window { .. }) if get("ignore_row_if") == "never" => {
+            let mut own = columns_only(&assertion.columns);
+            own.insert("nulls_distinct".to_owned(), json!(false));
+            ("is_unique", own)
+        }
         ("references", Test::Reference { columns, table, referenced }) => {
             let mut own = columns_only(columns);
             own.insert("ref_columns".to_owned(), json!(referenced));

@@ -57,13 +57,14 @@ fn label(Place { source, location, text }: &Place<'_>) -> Value {
 }
 
 /// GitHub workflow commands, one line each
-/// (<https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>).
-pub fn github(diagnostics: &Diagnostics, sources: &Sources) -> String {
+/// (<https://docs.github.com/actions/reference/workflows-and-actions/workflow-commands>). `folder` is put before each
+/// file's name: the project's folder within the repository, with a `/` at its end, or nothing.
+pub fn github(diagnostics: &Diagnostics, sources: &Sources, folder: &str) -> String {
     let mut lines = String::new();
     for Located { diagnostic, places } in located(diagnostics, sources) {
         let mut properties = String::new();
         if let Some(Place { source, location, .. }) = places.first() {
-            let file = escape_property(&source.name);
+            let file = escape_property(&format!("{folder}{}", source.name));
             write!(properties, "file={file},line={},col={},", location.line, location.column)
                 .expect("a String takes all");
             // GitHub drops an annotation with columns on several lines.

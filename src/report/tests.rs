@@ -140,7 +140,7 @@ fn short_is_one_line_each() {
 #[test]
 fn github_escapes_properties_and_messages() {
     let (diagnostics, sources) = sample();
-    let text = github(&diagnostics, &sources);
+    let text = github(&diagnostics, &sources, "");
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(
         lines[0],
@@ -153,6 +153,7 @@ fn github_escapes_properties_and_messages() {
     );
     assert_eq!(lines[3], "::error title=project%3A%3Anot-found::no medc.yml%0Ahelp: run `medc init`");
     assert_eq!(escape_all("a,b:c"), "a%2Cb%3Ac");
+    assert!(github(&diagnostics, &sources, "specs/shop/").starts_with("::error file=specs/shop/a.yml,"));
 }
 
 fn escape_all(name: &str) -> String {
@@ -160,7 +161,7 @@ fn escape_all(name: &str) -> String {
     let source = sources.add(name, "x", SourceKind::Text);
     let mut diagnostics = Diagnostics::new();
     diagnostics.error(Diagnostic::error(code::SQL_SYNTAX, "x").at(Site::root(source).text(0..1), ""));
-    let line = github(&diagnostics, &sources);
+    let line = github(&diagnostics, &sources, "");
     line.split_once("file=")
         .and_then(|(_, rest)| rest.split_once(",line"))
         .map(|(file, _)| file.to_owned())

@@ -17,7 +17,7 @@ use deltalake::datafusion::sql::sqlparser::ast::ExprWithAlias;
 
 use crate::ir::DataType;
 use crate::sql::parse::{SqlError, parse_expression};
-use crate::sql::types;
+use crate::sql::{doubles, types};
 
 /// Plans an expression, e.g. a filter's, over the columns of `schema`.
 ///
@@ -27,6 +27,7 @@ pub fn plan_expression(state: &SessionState, text: &str, schema: &DFSchema) -> R
     let expression = parse_expression(text).map_err(|error| parse_failure(&error))?;
     let planned =
         state.create_logical_expr_from_sql_expr(ExprWithAlias { expr: expression.ast, alias: None }, schema)?;
+    let planned = doubles::compared(planned, schema)?.data;
     Ok(planned.rewrite(&mut TypeCoercionRewriter::new(schema))?.data)
 }
 

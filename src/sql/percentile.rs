@@ -5,8 +5,9 @@
 
 use std::sync::Arc;
 
-use deltalake::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use deltalake::arrow::array::{Array, ArrayRef, AsArray, Float64Array, RecordBatch};
 use deltalake::arrow::datatypes::{DataType, Field, FieldRef, Float64Type, Schema};
+use deltalake::datafusion::common::utils::SingleRowListArrayBuilder;
 use deltalake::datafusion::common::{Result, ScalarValue, exec_err, plan_err};
 use deltalake::datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use deltalake::datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
@@ -99,7 +100,12 @@ struct Collected {
 
 impl Collected {
     fn extend(&mut self, array: &ArrayRef) {
-        self.values.extend(array.as_primitive::<Float64Type>().iter().flatten());
+        let array = array.as_primitive::<Float64Type>();
+        if array.null_count() == 0 {
+            self.values.extend_from_slice(array.values());
+        } else {
+            self.values.extend(array.iter().flatten());
+        }
     }
 }
 
@@ -119,9 +125,9 @@ impl Accumulator for Collected {
     }
 
     fn state(&mut self) -> Result<Vec<ScalarValue>> {
-        let values: Vec<ScalarValue> =
-            std::mem::take(&mut self.values).into_iter().map(|value| ScalarValue::Float64(Some(value))).collect();
-        Ok(vec![ScalarValue::List(ScalarValue::new_list_nullable(&values, &DataType::Float64))])
+        let values = Float64Array::from(std::mem::take(&mut self.values));
+        let list = SingleRowListArrayBuilder::new(Arc::new(values)).with_nullable(true).build_list_array();
+        Ok(vec![ScalarValue::List(Arc::new(list))])
     }
 
     fn evaluate(&mut self) -> Result<ScalarValue> {

@@ -19,10 +19,12 @@ use deltalake::datafusion::functions_aggregate::variance::var_samp_udaf;
 use deltalake::datafusion::functions_nested::extract::array_element_udf;
 use deltalake::datafusion::functions_nested::sort::array_sort_udf;
 use deltalake::datafusion::logical_expr::LogicalPlan;
+use deltalake::datafusion::optimizer::Analyzer;
 use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::datafusion::sql::parser::Statement;
 use deltalake::datafusion::sql::sqlparser::ast;
 
+use crate::sql::doubles::ComparedAsDoubles;
 use crate::sql::operators::{SparkOperators, SparkTypes};
 use crate::sql::parse::Query;
 use crate::sql::sum::sum;
@@ -60,6 +62,9 @@ pub fn state(options: Options) -> SessionState {
         builder = builder.with_runtime_env(runtime);
     }
     let mut builder = builder.with_spark_features().with_type_planner(Arc::new(SparkTypes));
+    // In front, because the rules that coerce types come later.
+    let rules = builder.analyzer().get_or_insert_with(Analyzer::new);
+    rules.rules.insert(0, Arc::new(ComparedAsDoubles));
     alias_functions(&mut builder);
     // datafusion-spark 55's `avg` turns decimals into doubles; DataFusion's own gives Spark's decimal.
     builder.aggregate_functions().get_or_insert_with(Vec::new).extend([avg_udaf(), sum()]);

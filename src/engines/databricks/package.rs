@@ -8,8 +8,33 @@ use std::collections::BTreeMap;
 use crate::engines::databricks::{Target, has_unity_statements, notebooks};
 use crate::spec;
 
+macro_rules! modules {
+    ($($file:literal),* $(,)?) => {
+        &[$(($file, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/databricks/package/", $file)))),*]
+    };
+}
+
 /// The package's modules.
-const MODULES: &[(&str, &str)] = &[("__init__.py", include_str!("../../../templates/databricks/package/__init__.py"))];
+const MODULES: &[(&str, &str)] = modules![
+    "__init__.py",
+    "build.py",
+    "casts.py",
+    "checks.py",
+    "contract.py",
+    "distribution.py",
+    "files.py",
+    "judge.py",
+    "measures.py",
+    "nested.py",
+    "observed.py",
+    "publish.py",
+    "quarantine.py",
+    "registry.py",
+    "run.py",
+    "table.py",
+    "unity.py",
+    "windows.py",
+];
 
 /// The package's name: the project's, with a word behind it so that it never hides a module of Python.
 pub(super) fn name(project: &str) -> String {

@@ -15,6 +15,12 @@ use serde_json::Value;
 use crate::engines::local::{quarantine, spool};
 use crate::ir::{Assertion, Dimension, OnViolation, Severity};
 
+mod condition;
+mod distinct;
+pub(super) mod keys;
+pub(super) mod known;
+mod packed;
+mod pattern;
 pub(super) mod rows;
 
 /// How many violating rows are kept to be shown.

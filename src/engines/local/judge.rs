@@ -25,7 +25,8 @@ impl Work<'_> {
     pub(super) async fn outcomes(&self, written: &Written, stage: &Stage, schema: &Schema) -> Result<Vec<Outcome>> {
         let mut outcomes: BTreeMap<usize, Outcome> = written.tests.outcomes().into_iter().collect();
         let staged = staged::register(&self.context, stage, &written.files, self.bound_bytes())?;
-        staged.judge(self.node, schema, |assertion| self.is_proven(assertion), &mut outcomes).await?;
+        let proven = |assertion: &Assertion| self.is_proven(assertion);
+        staged.judge(self.node, schema, proven, &written.passed, &mut outcomes).await?;
         let ragged = self.ragged_outcome(written)?;
         let mut outcomes: Vec<_> =
             ragged.into_iter().chain(self.cast_outcome()).chain(outcomes.into_values()).collect();

@@ -17,15 +17,18 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::diagnostic::{Diagnostic, code};
-use crate::engines::local::assertions::rows::{self, RowTests};
+use crate::engines::local::assertions::keys::HASH;
+use crate::engines::local::assertions::known;
+use crate::engines::local::assertions::rows::{self, Around, RowTests};
 use crate::engines::local::contract::Casts;
 use crate::engines::local::evolution::{self, Evolution};
 use crate::engines::local::ingest::Rejected;
 use crate::engines::local::judge::{ragged_rule, violated};
 use crate::engines::local::quarantine::{self, Quarantine};
 use crate::engines::local::relation::{self, Building, Recording, Rows};
-use crate::engines::local::spool::{self, Marks, Spool};
+use crate::engines::local::spool::{self, Spool};
 use crate::engines::local::stage::{self, Stage, StagedFile, Writer};
+use crate::engines::local::staged::{Passed, streamed};
 use crate::engines::local::table::{self, Publication, Publishing};
 use crate::engines::local::{NodeReport, Outcome, Run, failure, merge};
 use crate::ir::{Body, Input, Node, NodeId, OnViolation, Relation, WriteMode};
@@ -197,9 +200,12 @@ impl Work<'_> {
 
     /// [`Work::fill`], by way of a spool where a test that looks at other rows takes rows out.
     async fn fill_split(&self, rows: Rows, stage: &Arc<Stage>) -> DataFusionResult<Written> {
-        let places = spool::needed(self.node, |assertion| self.is_proven(assertion));
+        let around = self.around(&rows).await;
+        let is_known = |place: &usize| around.known.iter().any(|(known, _)| known == place);
+        let mut places = spool::needed(self.node, |assertion| self.is_proven(assertion));
+        places.retain(|place| !is_known(place));
         if places.is_empty() {
-            return self.fill(rows, &[], stage).await;
+            return self.fill(rows, around, stage).await;
         }
         let folder = stage.folder().join("_medc_spool");
         let run_id = &self.run.settings.run_id;
@@ -210,23 +216,40 @@ impl Work<'_> {
         let filled = async {
             let split = spool.split(&self.context, self.node, &places, self.bound_bytes()).await;
             let (frame, marked) = split?;
-            self.fill(Rows { frame, ..rows }, &marked, stage).await
+            self.fill(Rows { frame, ..rows }, Around { marked, ..around }, stage).await
         };
         let filled = filled.await;
         spool.discard();
         filled
     }
 
+    /// What is known of tests that look at other rows before any row is there.
+    async fn around(&self, rows: &Rows) -> Around {
+        let bound_bytes = self.bound_bytes() / 2;
+        let assertions = self.node.assertions.iter().enumerate();
+        let proven = assertions.filter(|(_, one)| self.is_proven(one)).map(|(place, _)| place);
+        Around {
+            marked: Vec::new(),
+            proven: proven.collect(),
+            known: known::of_references(&self.context, self.node, rows.frame.schema(), HASH, bound_bytes).await,
+            hash: HASH,
+            bound_bytes,
+        }
+    }
+
     /// Streams all rows into staged files, testing them on the way.
-    async fn fill(&self, rows: Rows, marked: &[(usize, Arc<Marks>)], stage: &Arc<Stage>) -> DataFusionResult<Written> {
+    async fn fill(&self, rows: Rows, around: Around, stage: &Arc<Stage>) -> DataFusionResult<Written> {
         let state = self.context.state();
         let plan = relation::clustered(self.node, rows.frame.create_physical_plan().await?);
         let quarantine = self.quarantine.clone();
         let stored: Vec<usize> = (0..rows.schema.columns.len()).collect();
-        let tests = Arc::new(rows::compile(&state, self.node, &plan.schema(), marked, quarantine)?);
+        let tests = Arc::new(rows::compile(&state, self.node, &plan.schema(), &around, quarantine)?);
         let mut tasks = JoinSet::new();
         let (sent, mut advanced) = tokio::sync::mpsc::unbounded_channel();
-        for partition in 0..plan.output_partitioning().partition_count() {
+        let n_streams = plan.output_partitioning().partition_count();
+        let passed = Arc::new(plan.schema().project(&stored)?);
+        let (feeds, streamed) = streamed::start(&self.context, self.node, &passed, n_streams).await;
+        for (partition, mut feed) in feeds.into_iter().enumerate() {
             let mut batches = plan.execute(partition, self.context.task_ctx())?;
             let (tests, stage, sent) = (Arc::clone(&tests), Arc::clone(stage), sent.clone());
             let stored = stored.clone();
@@ -242,7 +265,9 @@ impl Work<'_> {
                     let n_rows = batch.num_rows() as u64;
                     let kept = tests.check(batch)?;
                     n_left_out += n_rows - kept.num_rows() as u64;
-                    writer.write(&kept.project(&stored)?)?;
+                    let kept = kept.project(&stored)?;
+                    feed.pass(&kept).await;
+                    writer.write(&kept)?;
                     // Nobody listens once the node has failed.
                     let _ = sent.send(n_rows);
                 }
@@ -250,16 +275,16 @@ impl Work<'_> {
             });
         }
         drop(sent);
-        let mut written = Written { files: Vec::new(), n_left_out: 0, tests };
+        let (mut files, mut n_left_out) = (Vec::new(), 0);
         let mut look = tokio::time::interval(CANCEL_POLL);
         let ended = loop {
             tokio::select! {
                 Some(n_rows) = advanced.recv() => self.run.progress.advanced(self.action.node, n_rows),
                 _ = look.tick(), if self.run.settings.is_cancelled() => break Ok(()),
                 ended = tasks.join_next() => match ended {
-                    Some(Ok(Ok((files, n_left_out)))) => {
-                        written.files.extend(files);
-                        written.n_left_out += n_left_out;
+                    Some(Ok(Ok((some, n)))) => {
+                        files.extend(some);
+                        n_left_out += n;
                     }
                     Some(Ok(Err(error))) => break Err(error),
                     Some(Err(error)) => break Err(DataFusionError::ExecutionJoin(Box::new(error))),
@@ -273,8 +298,9 @@ impl Work<'_> {
         while let Ok(n_rows) = advanced.try_recv() {
             self.run.progress.advanced(self.action.node, n_rows);
         }
-        written.files.sort_by(|left, right| left.path.cmp(&right.path));
-        Ok(written)
+        files.sort_by(|left: &StagedFile, right| left.path.cmp(&right.path));
+        let keyed = tests.keyed(self.run.settings.n_threads).await?;
+        Ok(Written { files, n_left_out, tests, passed: Passed { keyed, totals: streamed.totals().await } })
     }
 
     async fn publication(
@@ -417,6 +443,7 @@ pub(super) struct Written {
     pub(super) files: Vec<StagedFile>,
     pub(super) n_left_out: u64,
     pub(super) tests: Arc<RowTests>,
+    pub(super) passed: Passed,
 }
 
 /// The files whose rows the action adds: those not yet appended, or all.

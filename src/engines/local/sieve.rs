@@ -151,7 +151,7 @@ impl Sieve {
 }
 
 /// One hash a row, mixed so that every bit is good.
-fn hash_rows<'a>(keys: &[ArrayRef], hashes: &'a mut Vec<u64>) -> Result<&'a [u64]> {
+pub(super) fn hash_rows<'a>(keys: &[ArrayRef], hashes: &'a mut Vec<u64>) -> Result<&'a [u64]> {
     hashes.clear();
     hashes.resize(keys.first().map_or(0, |key| key.len()), 0);
     create_hashes(keys, &RandomState::with_seed(0x6d65_6463), hashes)?;

@@ -1,9 +1,9 @@
 //! Assertions about several rows together, over the staged files.
 //!
 //! In: a stage's files before they are published, and the tables of the project registered in the context. Out: an
-//! `Outcome` per assertion. Ungrouped aggregates share one query ([`aggregates`]); uniqueness sieves the keys first and
-//! groups only those that may repeat; a reference is an anti-join; distributions are numbers of `statistics`. What violates
-//! is first only counted: whole rows are read when there is something to show.
+//! `Outcome` per assertion. Ungrouped aggregates share one query ([`aggregates`]); uniqueness that the streaming rows left
+//! open ([`suspects`]) sieves the keys first and groups only those that may repeat; a reference is an anti-join; distributions
+//! are numbers of `statistics`. What violates is first only counted: whole rows are read when there is something to show.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,9 +21,11 @@ use deltalake::datafusion::prelude::{DataFrame, SessionContext};
 use deltalake::datafusion::scalar::ScalarValue;
 use futures::StreamExt;
 
+use crate::engines::local::assertions::rows::Keyed;
 use crate::engines::local::assertions::{self, Counts, N_EXAMPLES, Outcome};
 use crate::engines::local::operator::Planned;
 use crate::engines::local::stage::{Stage, StagedFile};
+use crate::engines::local::staged::streamed::Totals;
 use crate::engines::local::staged::window::OverAll;
 use crate::engines::local::{failure, sieve, spool, table};
 use crate::ir::{Assertion, Node, Schema, TableRef, Test};
@@ -32,6 +34,8 @@ use crate::sql::{expression, parse, session};
 
 mod aggregates;
 mod distribution;
+pub(super) mod streamed;
+mod suspects;
 mod window;
 
 const NAME: &str = "medc_staged";
@@ -39,6 +43,12 @@ const VIOLATED: &str = "_medc_violated";
 
 /// More rows than these don't show all their columns where a window function found them: it holds what it is given.
 const MANY_ROWS: u64 = 1_000_000;
+
+/// What is known of the rows as a whole since they streamed by.
+pub(super) struct Passed {
+    pub(super) keyed: Keyed,
+    pub(super) totals: Totals,
+}
 
 /// The staged files as a table of a context.
 pub(super) struct Staged<'a> {
@@ -112,15 +122,18 @@ impl Staged<'_> {
         node: &Node,
         schema: &Schema,
         proven: impl Fn(&Assertion) -> bool,
+        passed: &Passed,
         outcomes: &mut BTreeMap<usize, Outcome>,
     ) -> Result<()> {
+        // What fails here fails again, or does not, on all rows.
+        outcomes.extend(self.keyed(node, &passed.keyed).await.unwrap_or_default());
         let assertions = node.assertions.iter().enumerate();
         let open: Vec<_> = assertions.filter(|(place, _)| !outcomes.contains_key(place)).collect();
         if open.is_empty() {
             return Ok(());
         }
         self.stand_for(&node.name).await?;
-        outcomes.extend(self.aggregates(node, &open).await?);
+        outcomes.extend(self.aggregates(node, &open, &passed.totals).await?);
         for (place, assertion) in open {
             if outcomes.contains_key(&place) {
                 continue;
@@ -242,9 +255,7 @@ impl Staged<'_> {
     }
 
     async fn plan(&self, text: &str) -> Result<DataFrame> {
-        let query = parse::parse_query(text).map_err(|error| DataFusionError::Plan(error.message))?;
-        let plan = session::plan_query(&self.context.state(), &query).await?;
-        self.context.execute_logical_plan(plan).await
+        plan(self.context, text).await
     }
 
     async fn looking_around(&self, assertion: &Assertion) -> Result<Outcome> {
@@ -289,6 +300,16 @@ impl Staged<'_> {
 
     /// Counts every row of a key that several rows have.
     pub(super) async fn unique(&self, assertion: &Assertion, columns: &[String]) -> Result<Outcome> {
+        let (found, examples) = self.repeats(assertion, columns).await?;
+        let n_rows = match &assertion.filter {
+            None => self.n_rows,
+            Some(_) => self.among(assertion).await?.count().await? as u64,
+        };
+        Ok(assertions::outcome(assertion, Counts { n_rows, ..found }, examples))
+    }
+
+    /// How many rows are considered and how many violate, with examples.
+    async fn repeats(&self, assertion: &Assertion, columns: &[String]) -> Result<(Counts, Vec<String>)> {
         let n_read = Arc::new(AtomicU64::new(0));
         let mut groups = self.repeated(assertion, columns, &n_read).await?.execute_stream().await?;
         let (mut n_violating, mut keys) = (0, Vec::new());
@@ -309,12 +330,8 @@ impl Staged<'_> {
             None => Vec::new(),
             Some(is_one_of_them) => self.few(assertion, is_one_of_them).await?,
         };
-        let n_rows = match &assertion.filter {
-            None => self.n_rows,
-            Some(_) => self.among(assertion).await?.count().await? as u64,
-        };
-        let counts = Counts { n_rows, n_considered: n_read.load(Ordering::Relaxed), n_violating };
-        Ok(assertions::outcome(assertion, counts, examples))
+        let n_considered = n_read.load(Ordering::Relaxed);
+        Ok((Counts { n_rows: n_considered, n_considered, n_violating }, examples))
     }
 
     /// Whole rows of which there are few, as examples: columns are read only where the condition holds.
@@ -377,6 +394,12 @@ impl Staged<'_> {
         }
         judged
     }
+}
+
+async fn plan(context: &SessionContext, text: &str) -> Result<DataFrame> {
+    let query = parse::parse_query(text).map_err(|error| DataFusionError::Plan(error.message))?;
+    let plan = session::plan_query(&context.state(), &query).await?;
+    context.execute_logical_plan(plan).await
 }
 
 /// The first rows, as examples.

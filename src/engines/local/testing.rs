@@ -8,17 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Instant;
 
-use deltalake::datafusion::common::{DataFusionError, Result as DataFusionResult};
+use deltalake::datafusion::common::{DFSchema, DataFusionError, Result as DataFusionResult};
 use deltalake::datafusion::physical_plan::ExecutionPlanProperties;
 use deltalake::datafusion::prelude::SessionContext;
 use futures::StreamExt;
 
 use crate::check::privacy::private_columns;
 use crate::diagnostic::{Diagnostic, code};
-use crate::engines::local::assertions::{self, Outcome as AssertionOutcome, rows};
+use crate::engines::local::assertions::keys::HASH;
+use crate::engines::local::assertions::rows::{self, Around};
+use crate::engines::local::assertions::{self, Outcome as AssertionOutcome, known};
 use crate::engines::local::relation::{self, Building};
+use crate::engines::local::staged::streamed::Totals;
+use crate::engines::local::staged::{self, Passed};
+use crate::engines::local::table;
 use crate::engines::local::{NodeReport, Outcome, Progress, Run, RunReport, RunSettings, failure, ledger};
-use crate::engines::local::{staged, table};
 use crate::ir::{NodeId, OnViolation, WriteMode};
 use crate::sql::{session, types};
 use crate::state::State;
@@ -96,7 +100,24 @@ async fn outcomes(
     let folder = run.settings.warehouse.folder(&node.name);
     let readable = table::readable(context, &folder, table).await?;
     let plan = context.read_table(Arc::clone(&readable.provider))?.create_physical_plan().await?;
-    let tests = Arc::new(rows::compile(&context.state(), node, &plan.schema(), &[], None)?);
+    let mut building = Building {
+        checked: run.checked,
+        settings: &run.settings,
+        context,
+        inputs: BTreeMap::new(),
+        n_rows: BTreeMap::new(),
+    };
+    building.compared(id).await?;
+    let bound_bytes = run.settings.memory_bytes / 4;
+    let own = DFSchema::try_from(plan.schema())?;
+    let around = Around {
+        marked: Vec::new(),
+        known: known::of_references(context, node, &own, HASH, bound_bytes / 2).await,
+        proven: Vec::new(),
+        hash: HASH,
+        bound_bytes: bound_bytes / 2,
+    };
+    let tests = Arc::new(rows::compile(&context.state(), node, &plan.schema(), &around, None)?);
     let mut n_rows = 0;
     let mut tasks = tokio::task::JoinSet::new();
     for partition in 0..plan.output_partitioning().partition_count() {
@@ -118,19 +139,12 @@ async fn outcomes(
     for tested in tasks.join_all().await {
         n_rows += tested?;
     }
-    let mut building = Building {
-        checked: run.checked,
-        settings: &run.settings,
-        context,
-        inputs: BTreeMap::new(),
-        n_rows: BTreeMap::new(),
-    };
-    building.compared(id).await?;
     let mut outcomes: BTreeMap<usize, AssertionOutcome> = tests.outcomes().into_iter().collect();
     let columns = types::from_arrow_schema(&readable.provider.schema()).map_err(DataFusionError::Plan)?;
     let columns = run.checked.typed(id).schema.clone().unwrap_or(columns);
-    let staged = staged::stored(context, readable.provider, n_rows, run.settings.memory_bytes / 4)?;
-    staged.judge(node, &columns, |_| false, &mut outcomes).await?;
+    let staged = staged::stored(context, readable.provider, n_rows, bound_bytes)?;
+    let passed = Passed { keyed: tests.keyed(run.settings.n_threads).await?, totals: Totals::new() };
+    staged.judge(node, &columns, |_| false, &passed, &mut outcomes).await?;
     let private = private_columns(run.checked, id);
     let mut outcomes: Vec<AssertionOutcome> = outcomes.into_values().collect();
     for outcome in &mut outcomes {

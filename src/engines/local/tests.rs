@@ -19,6 +19,7 @@ use crate::sql::session;
 use crate::state;
 
 mod assertions;
+mod keys;
 mod speed;
 
 struct Quiet;

@@ -421,10 +421,7 @@ fn of_table(name: &str, kwargs: &Kwargs, binding: &Binding<'_>) -> Result<Senten
     };
     let words = ["all_values_are_missing", "any_value_is_missing", "never"];
     match name {
-        "expect_compound_columns_to_be_unique" => {
-            arguments::word(kwargs, "ignore_row_if", &words)?;
-            of_columns("unique")
-        }
+        "expect_compound_columns_to_be_unique" => ignoring(of_columns("unique")?, kwargs, words),
         "expect_multicolumn_sum_to_equal" => {
             let total = arguments::number(kwargs, "sum_total")?.ok_or_else(|| arguments::missing("sum_total"))?;
             let total = given(kwargs, "sum_total").cloned().unwrap_or_else(|| json!(total));

@@ -249,7 +249,8 @@ fn divergence(body: &Body<'_>) -> Option<Written> {
 
 fn several(assertion: &Assertion, body: &Body<'_>, version: Version) -> Option<Written> {
     let columns = &assertion.columns;
-    let ignored = body.get("ignore_row_if").and_then(Value::as_str).unwrap_or("all_null");
+    let default = if assertion.kind == "unique" { "any_null" } else { "all_null" };
+    let ignored = body.get("ignore_row_if").and_then(Value::as_str).unwrap_or(default);
     let of_list = match ignored {
         "any_null" => "any_value_is_missing",
         "never" => "never",
@@ -267,8 +268,10 @@ fn several(assertion: &Assertion, body: &Body<'_>, version: Version) -> Option<W
         Some(given(pairs.map(|(key, value)| (key, Some(json!(value))))))
     };
     match assertion.kind {
+        // Of one column, the library never looks at missing values.
+        "unique" if columns.len() == 1 && ignored == "never" => None,
         "unique" if columns.len() == 1 => rows("expect_column_values_to_be_unique", body.column([])),
-        "unique" => rows("expect_compound_columns_to_be_unique", list("any_value_is_missing")),
+        "unique" => rows("expect_compound_columns_to_be_unique", list(of_list)),
         "columns_equal" if columns.len() == 2 => rows("expect_column_pair_values_to_be_equal", pair()?),
         "columns_equal" if version == Version::V1 => rows("expect_multicolumn_values_to_be_equal", list(of_list)),
         "columns_distinct" => rows("expect_select_column_values_to_be_unique_within_record", list(of_list)),

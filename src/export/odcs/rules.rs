@@ -70,7 +70,7 @@ fn add(node: &Node, columns: &[Column], assertion: &Assertion, rules: &mut Rules
     let arguments = &assertion.arguments;
     match assertion.kind {
         "not_null" if plain && !column.nullable => {}
-        "unique" if plain => element.is_unique = true,
+        "unique" if plain && matches!(assertion.test, Test::Unique { .. }) => element.is_unique = true,
         "between" if plain && bounds(column, arguments, &mut element.options) => {}
         "length" if plain && lengths(column, arguments, &mut element.options) => {}
         "matches" if plain && pattern(column, arguments, &mut element.options) => {}
@@ -108,7 +108,7 @@ fn of_column(assertion: &Assertion) -> Value {
         "not_null" => metric("nullValues", None, assertion),
         "accepted_values" if only("values") => metric("invalidValues", argument("validValues", "values"), assertion),
         "matches" if only("regex") => metric("invalidValues", argument("pattern", "regex"), assertion),
-        "unique" => metric("duplicateValues", None, assertion),
+        "unique" if matches!(assertion.test, Test::Unique { .. }) => metric("duplicateValues", None, assertion),
         _ => foreign(assertion),
     }
 }

@@ -61,6 +61,16 @@ fn values_are_sparks() {
             "1.5; 4.0; 6.5",
         ),
         ("select sum(x) from (values (1)) as t(x) where x > 1", "NULL"),
+        (
+            "select x > 0.5, x < 2.5, x between 0.5 and 2.5, x in (1.5, 2), x is distinct from 1.5, case x when 1.5 then 1 end \
+             from (values (cast('NaN' as double)), (cast(1.5 as double)), (cast('1e300' as double))) as t(x)",
+            "true false false false true NULL; true true true true false 1; true false false false true NULL",
+        ),
+        (
+            "select x = 0.30000000000000004, x = 0.3, x = 12345.678901234567, 0.1234567890123456789 = x from \
+             (values (cast('0.30000000000000004' as double)), (cast('12345.678901234567' as double))) as t(x)",
+            "true false false false; false false true false",
+        ),
         ("select sum(distinct x) from (values (1.5), (1.5), (2.0)) as t(x)", "3.5"),
     ] {
         assert_eq!(value(text).as_deref(), Ok(expected), "{text}");

@@ -91,9 +91,9 @@ def texts(column):
     yield "expect_column_kl_divergence_to_be_less_than", held
 
 
-def pairs(left, right, compound):
-    """Expectations of two columns of numbers; `compound` says which rows are left out where they are unique together."""
-    yield "expect_compound_columns_to_be_unique", {"column_list": [left, right], "ignore_row_if": compound}
+def pairs(left, right):
+    """Expectations of two columns of numbers."""
+    yield "expect_compound_columns_to_be_unique", {"column_list": [left, right]}
     for ignored in ("both_values_are_missing", "either_value_is_missing", "neither"):
         both = {"column_A": left, "column_B": right, "ignore_row_if": ignored}
         yield "expect_column_pair_values_to_be_equal", both
@@ -104,6 +104,7 @@ def pairs(left, right, compound):
         columns = {"column_list": [left, right], "ignore_row_if": ignored}
         yield "expect_multicolumn_sum_to_equal", {**columns, "sum_total": 10}
         yield "expect_select_column_values_to_be_unique_within_record", columns
+        yield "expect_compound_columns_to_be_unique", columns
 
 
 def of_table(columns, n_rows):
@@ -163,7 +164,7 @@ def general(name, rows, draw):
     for column in ("x", "color"):
         expectations += anything(column, known[column] or ([3, 5] if column == "x" else ["red"]))
     expectations += texts("color")
-    expectations += pairs("x", "y", "all_values_are_missing" if name in ("dense", "sparse") else "any_value_is_missing")
+    expectations += pairs("x", "y")
     for ignored in ("all_values_are_missing", "any_value_is_missing", "never"):
         columns = {"column_list": ["x", "y", "id"], "ignore_row_if": ignored}
         expectations.append(("expect_multicolumn_values_to_be_equal", columns))
@@ -283,7 +284,7 @@ def real(root, draw):
         expectations += numbers(measure, draw)
         expectations += anything(measure, sorted({row[measure] for row in rows if row[measure] is not None}))
     expectations += anything("species", ["setosa", "versicolor", "virginica"])
-    expectations += pairs("sepal_length", "petal_length", "any_value_is_missing")
+    expectations += pairs("sepal_length", "petal_length")
     return [{"name": "iris", "columns": columns, "rows": rows, "expectations": expectations}]
 
 

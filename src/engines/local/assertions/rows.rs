@@ -1,34 +1,52 @@
 //! Row tests, while the rows stream by.
 //!
-//! In: a node's assertions, its rows' columns, and which rows are known to violate a test that looks at other rows (`spool`).
-//! Out: per batch the rows to keep; those to quarantine go there with all their reasons. Expressions that several tests
-//! share are evaluated once a batch. What a `where` excludes cannot fail a test, not even by an error.
+//! In: a node's assertions, its rows' columns, and what is known of tests that look at other rows ([`Around`]). Out: per batch
+//! the rows to keep; those to quarantine go there with all their reasons. Conditions that several tests share are evaluated
+//! once a batch. Of tests of uniqueness the rows that stay are counted and their keys gathered ([`RowTests::keyed`]).
 
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use deltalake::arrow::array::{Array, AsArray, BooleanArray, RecordBatch};
+use deltalake::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch};
 use deltalake::arrow::buffer::BooleanBuffer;
 use deltalake::arrow::compute::filter_record_batch;
 use deltalake::arrow::datatypes::{Int64Type, SchemaRef};
-use deltalake::datafusion::common::{DFSchema, DataFusionError, Result};
+use deltalake::datafusion::common::{DataFusionError, Result};
 use deltalake::datafusion::execution::SessionState;
-use deltalake::datafusion::physical_expr::PhysicalExpr;
 
+use super::condition::{Conditions, Masks};
+use super::keys::{Gathered, Hash, Repeated};
+use super::known::Known;
 use crate::engines::local::assertions::{Counts, N_EXAMPLES, Outcome, example, outcome};
 use crate::engines::local::failure;
 use crate::engines::local::quarantine::Quarantine;
 use crate::engines::local::spool::{self, Marks};
 use crate::ir::{Assertion, Node, OnViolation, Test};
-use crate::sql::expression;
+
+/// What is known of tests that look at other rows, by their place among the node's assertions.
+pub(in crate::engines::local) struct Around {
+    /// The rows that violate.
+    pub(in crate::engines::local) marked: Vec<(usize, Arc<Marks>)>,
+    /// The keys that a reference may have.
+    pub(in crate::engines::local) known: Vec<(usize, Arc<Known>)>,
+    /// Uniqueness that holds for certain.
+    pub(in crate::engines::local) proven: Vec<usize>,
+    pub(in crate::engines::local) hash: Hash,
+    /// What the gathered keys may take.
+    pub(in crate::engines::local) bound_bytes: usize,
+}
 
 /// The row tests of a node, compiled.
 pub(in crate::engines::local) struct RowTests {
     node: Node,
     tests: Vec<RowTest>,
-    /// Every condition of the tests, each once.
-    conditions: Vec<Condition>,
+    keys: Vec<KeyTest>,
+    conditions: Conditions,
     tallies: Mutex<Vec<Tally>>,
+    /// `None` of a test whose rows could not be told.
+    key_tallies: Mutex<Vec<Option<Tally>>>,
     quarantine: Option<Arc<Quarantine>>,
 }
 
@@ -48,13 +66,25 @@ enum Violated {
     Where(usize),
     /// Those known beforehand, by the number that the column at this place gives them.
     Marked { marks: Arc<Marks>, row: usize },
+    /// Those whose values in the columns at these places are not known.
+    Unknown { known: Arc<Known>, columns: Vec<usize> },
 }
 
-/// The rows for which an expression has the value `wanted`; NULL is neither.
-struct Condition {
-    text: Arc<str>,
-    wanted: bool,
-    expr: Arc<dyn PhysicalExpr>,
+/// A test of uniqueness, of which the rows are counted.
+struct KeyTest {
+    assertion: usize,
+    filter: Option<usize>,
+    considered: Option<usize>,
+    gathering: Gathering,
+}
+
+enum Gathering {
+    /// It holds for certain.
+    Proven,
+    /// The keys in the columns at these places are gathered.
+    Own { columns: Vec<usize>, gathered: Gathered },
+    /// Whatever repeats here repeats for the assertion at this place, too.
+    Within(usize),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -64,55 +94,74 @@ struct Tally {
     duration: Duration,
 }
 
-/// Compiles the row tests of a node over rows of `schema`, whose names are in lower case. `marked` gives the violating rows
-/// of tests that look at other rows, by their place.
+impl Tally {
+    fn and(mut self, counts: Counts, duration: Duration) -> Self {
+        self.counts.n_rows += counts.n_rows;
+        self.counts.n_considered += counts.n_considered;
+        self.counts.n_violating += counts.n_violating;
+        self.duration += duration;
+        self
+    }
+}
+
+/// Compiles the row tests of a node over rows of `schema`, whose names are in lower case.
 pub(in crate::engines::local) fn compile(
     state: &SessionState,
     node: &Node,
     schema: &SchemaRef,
-    marked: &[(usize, Arc<Marks>)],
+    around: &Around,
     quarantine: Option<Arc<Quarantine>>,
 ) -> Result<RowTests> {
-    let mut compiling = Compiling { state, schema: DFSchema::try_from(Arc::clone(schema))?, conditions: Vec::new() };
+    let mut compiling = Compiling { state, schema, conditions: Conditions::new(schema) };
     let mut tests = Vec::new();
     for (place, assertion) in node.assertions.iter().enumerate() {
-        let marks = marked.iter().find(|(marked, _)| *marked == place).map(|(_, marks)| marks);
-        let found = compiling.test(assertion, marks).map_err(|error| failure::carry(node, assertion, &error))?;
-        if let Some((considered, violated)) = found {
-            let filter = assertion.filter.as_ref().map(|filter| compiling.condition(&filter.text, true));
-            let filter = filter.transpose().map_err(|error| failure::carry(node, assertion, &error))?;
-            let on_violation = assertion.on_violation;
-            tests.push(RowTest { assertion: place, on_violation, filter, considered, violated });
-        }
+        let found = compiling.test(place, assertion, around).and_then(|found| {
+            let Some((considered, violated)) = found else { return Ok(None) };
+            let filter = compiling.filter(assertion)?;
+            Ok(Some(RowTest { assertion: place, on_violation: assertion.on_violation, filter, considered, violated }))
+        });
+        tests.extend(found.map_err(|error| failure::carry(node, assertion, &error))?);
     }
+    let keys = compiling.keys(node, around)?;
     let tallies = Mutex::new(vec![Tally::default(); tests.len()]);
-    Ok(RowTests { conditions: compiling.conditions, node: node.clone(), tests, tallies, quarantine })
+    let key_tallies = Mutex::new(vec![Some(Tally::default()); keys.len()]);
+    Ok(RowTests { conditions: compiling.conditions, node: node.clone(), tests, keys, tallies, key_tallies, quarantine })
 }
 
 struct Compiling<'a> {
     state: &'a SessionState,
-    schema: DFSchema,
-    conditions: Vec<Condition>,
+    schema: &'a SchemaRef,
+    conditions: Conditions,
 }
 
 impl Compiling<'_> {
     /// What is considered, and what violates; `None` for what is no row test.
-    fn test(&mut self, assertion: &Assertion, marks: Option<&Arc<Marks>>) -> Result<Option<(Option<usize>, Violated)>> {
-        if let Some(marks) = marks {
-            let considered = spool::considered(assertion).map(|text| self.condition(&text, true)).transpose()?;
+    fn test(
+        &mut self,
+        place: usize,
+        assertion: &Assertion,
+        around: &Around,
+    ) -> Result<Option<(Option<usize>, Violated)>> {
+        if let Some((_, marks)) = around.marked.iter().find(|(marked, _)| *marked == place) {
             let row = self.schema.fields().iter().position(|field| field.name() == spool::ROW);
             let row = row.ok_or_else(|| DataFusionError::Internal("spooled rows are numbered".to_owned()))?;
-            return Ok(Some((considered, Violated::Marked { marks: Arc::clone(marks), row })));
+            return Ok(Some((self.considered(assertion)?, Violated::Marked { marks: Arc::clone(marks), row })));
         }
         Ok(match &assertion.test {
-            Test::Row { considered, violated } => {
-                let considered = considered.as_ref().map(|sql| self.condition(&sql.text, true)).transpose()?;
-                Some((considered, Violated::Where(self.condition(&violated.text, true)?)))
+            Test::Row { violated, .. } => {
+                let considered = self.considered(assertion)?;
+                Some((considered, Violated::Where(self.conditions.place(self.state, &violated.text, true)?)))
             }
-            Test::Holds(sql) => Some((None, Violated::Where(self.condition(&sql.text, false)?))),
+            Test::Holds(sql) => Some((None, Violated::Where(self.conditions.place(self.state, &sql.text, false)?))),
+            Test::Reference { columns, .. } => match around.known.iter().find(|(known, _)| *known == place) {
+                None => None,
+                Some((_, known)) => {
+                    let unknown = Violated::Unknown { known: Arc::clone(known), columns: self.places(columns)? };
+                    Some((self.considered(assertion)?, unknown))
+                }
+            },
             Test::Window { .. }
             | Test::Unique { .. }
-            | Test::Reference { .. }
             | Test::Aggregate { .. }
             | Test::Query(_)
             | Test::Distribution(_)
@@ -120,14 +169,57 @@ impl Compiling<'_> {
         })
     }
 
-    fn condition(&mut self, text: &Arc<str>, wanted: bool) -> Result<usize> {
-        let known = |condition: &Condition| condition.text == *text && condition.wanted == wanted;
-        if let Some(place) = self.conditions.iter().position(known) {
-            return Ok(place);
+    fn considered(&mut self, assertion: &Assertion) -> Result<Option<usize>> {
+        spool::considered(assertion).map(|text| self.conditions.place(self.state, &text, true)).transpose()
+    }
+
+    fn filter(&mut self, assertion: &Assertion) -> Result<Option<usize>> {
+        let filter = assertion.filter.as_ref();
+        filter.map(|filter| self.conditions.place(self.state, &filter.text, true)).transpose()
+    }
+
+    fn places(&self, columns: &[String]) -> Result<Vec<usize>> {
+        columns.iter().map(|column| Ok(self.schema.index_of(&column.to_lowercase())?)).collect()
+    }
+
+    /// The tests of uniqueness. A key within another one, of the same rows or fewer, is gathered with that.
+    fn keys(&mut self, node: &Node, around: &Around) -> Result<Vec<KeyTest>> {
+        let left_bytes = Arc::new(AtomicUsize::new(around.bound_bytes));
+        let mut found: Vec<(usize, &Assertion, &[String])> = Vec::new();
+        for (place, assertion) in node.assertions.iter().enumerate() {
+            if let Test::Unique { columns } = &assertion.test
+                && !around.marked.iter().any(|(marked, _)| *marked == place)
+            {
+                found.push((place, assertion, columns));
+            }
         }
-        let expr = expression::physical_expression(self.state, text, &self.schema)?;
-        self.conditions.push(Condition { text: Arc::clone(text), wanted, expr });
-        Ok(self.conditions.len() - 1)
+        found.sort_by_key(|(_, assertion, columns)| (columns.len(), assertion.filter.is_some()));
+        let mut gathered: Vec<(usize, &Assertion, &[String])> = Vec::new();
+        let mut tests = Vec::new();
+        for (place, assertion, columns) in found {
+            let covers = |other: &&(usize, &Assertion, &[String])| {
+                let text = |one: &Assertion| one.filter.as_ref().map(|filter| Arc::clone(&filter.text));
+                let lower = |column: &String| column.to_lowercase();
+                let own: Vec<String> = columns.iter().map(lower).collect();
+                other.2.iter().all(|column| own.contains(&lower(column)))
+                    && (other.1.filter.is_none() || text(other.1) == text(assertion))
+            };
+            let gathering = if around.proven.contains(&place) {
+                Gathering::Proven
+            } else if let Some(other) = gathered.iter().find(covers) {
+                Gathering::Within(other.0)
+            } else {
+                gathered.push((place, assertion, columns));
+                let gathered = Gathered::new(around.hash, &left_bytes);
+                Gathering::Own { columns: self.places(columns)?, gathered }
+            };
+            let test = |compiling: &mut Self| {
+                let (filter, considered) = (compiling.filter(assertion)?, compiling.considered(assertion)?);
+                Ok(KeyTest { assertion: place, filter, considered, gathering })
+            };
+            tests.push(test(self).map_err(|error| failure::carry(node, assertion, &error))?);
+        }
+        Ok(tests)
     }
 }
 
@@ -141,7 +233,7 @@ struct Judged {
 impl RowTests {
     /// Tests a batch; returns the rows that stay.
     pub(in crate::engines::local) fn check(&self, batch: RecordBatch) -> Result<RecordBatch> {
-        let mut masks: Vec<Option<BooleanBuffer>> = vec![None; self.conditions.len()];
+        let mut masks = self.conditions.over(&batch);
         let mut judged = Vec::with_capacity(self.tests.len());
         for test in &self.tests {
             let begun = Instant::now();
@@ -167,25 +259,20 @@ impl RowTests {
             gone = Some(gone.map_or_else(|| violated.clone(), |gone| &gone | violated));
         }
         self.quarantine(&batch, &quarantined)?;
+        self.gather(&batch, gone.as_ref(), &mut masks)?;
         match gone {
             None => Ok(batch),
             Some(gone) => Ok(filter_record_batch(&batch, &BooleanArray::new(!&gone, None))?),
         }
     }
 
-    fn judge(&self, test: &RowTest, batch: &RecordBatch, masks: &mut [Option<BooleanBuffer>]) -> Result<Judged> {
+    fn judge(&self, test: &RowTest, batch: &RecordBatch, masks: &mut Masks<'_>) -> Result<Judged> {
         let n_rows = batch.num_rows();
-        let among = test.filter.map(|place| self.mask(place, batch, None, masks)).transpose()?;
-        let considered = match test.considered {
-            Some(place) => Some(match (self.mask(place, batch, among.as_ref(), masks)?, &among) {
-                (considered, Some(among)) => &considered & among,
-                (considered, None) => considered,
-            }),
-            None => among.clone(),
-        };
+        let (among, considered) = looked_at(test.filter, test.considered, masks)?;
         let mut violated = match &test.violated {
-            Violated::Where(place) => self.mask(*place, batch, considered.as_ref(), masks)?,
+            Violated::Where(place) => masks.mask(*place, considered.as_ref())?,
             Violated::Marked { marks, row } => marked(marks, batch.column(*row)),
+            Violated::Unknown { known, columns } => !&known.rows(&picked(batch, columns))?,
         };
         if let Some(considered) = &considered {
             violated = &violated & considered;
@@ -199,43 +286,40 @@ impl RowTests {
         Ok(Judged { counts, violated, duration: Duration::ZERO })
     }
 
-    /// The rows for which a condition is true. It is tried on all rows; where that fails, only those `within` count.
-    fn mask(
-        &self,
-        place: usize,
-        batch: &RecordBatch,
-        within: Option<&BooleanBuffer>,
-        masks: &mut [Option<BooleanBuffer>],
-    ) -> Result<BooleanBuffer> {
-        if let Some(Some(mask)) = masks.get(place) {
-            return Ok(mask.clone());
-        }
-        let condition = self.conditions.get(place);
-        let condition = condition.ok_or_else(|| DataFusionError::Internal("a condition has its place".to_owned()))?;
-        match (rows_where(condition, batch), within) {
-            (Ok(mask), _) => {
-                if let Some(known) = masks.get_mut(place) {
-                    *known = Some(mask.clone());
+    /// Counts the rows that stay and gathers their keys. A `where` that fails is left to who reads the rows again.
+    fn gather(&self, batch: &RecordBatch, gone: Option<&BooleanBuffer>, masks: &mut Masks<'_>) -> Result<()> {
+        let without_gone = |rows: Option<BooleanBuffer>| match (rows, gone) {
+            (rows, None) => rows,
+            (None, Some(gone)) => Some(!gone),
+            (Some(rows), Some(gone)) => Some(&rows & &!gone),
+        };
+        for (place, test) in self.keys.iter().enumerate() {
+            let begun = Instant::now();
+            let looked_at = looked_at(test.filter, test.considered, masks);
+            let counts = if let Ok((among, considered)) = looked_at {
+                let (among, considered) = (without_gone(among), without_gone(considered));
+                if let Gathering::Own { columns, gathered } = &test.gathering {
+                    gathered.add(&picked(batch, columns), considered.as_ref())?;
                 }
-                Ok(mask)
-            }
-            (Err(error), None) => Err(error),
-            (Err(_), Some(within)) => {
-                let some = filter_record_batch(batch, &BooleanArray::new(within.clone(), None))?;
-                let found = rows_where(condition, &some)?;
-                let mut found = found.iter();
-                Ok(within.iter().map(|is_within| is_within && found.next().unwrap_or(false)).collect())
-            }
+                let n_set = |rows: Option<BooleanBuffer>| rows.map_or(batch.num_rows(), |rows| rows.count_set_bits());
+                Some(Counts { n_rows: n_set(among) as u64, n_considered: n_set(considered) as u64, n_violating: 0 })
+            } else {
+                if let Gathering::Own { gathered, .. } = &test.gathering {
+                    gathered.give_up();
+                }
+                None
+            };
+            let mut tallies = self.key_tallies.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(tally) = tallies.get_mut(place) else { continue };
+            *tally = tally.take().zip(counts).map(|(tally, counts)| tally.and(counts, begun.elapsed()));
         }
+        Ok(())
     }
 
     fn tally(&self, batch: &RecordBatch, judged: &[Judged]) -> Result<()> {
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         for (tally, Judged { counts, violated, duration }) in tallies.iter_mut().zip(judged) {
-            tally.counts.n_rows += counts.n_rows;
-            tally.counts.n_considered += counts.n_considered;
-            tally.counts.n_violating += counts.n_violating;
-            tally.duration += *duration;
+            *tally = std::mem::take(tally).and(*counts, *duration);
             for row in violated.set_indices().take(N_EXAMPLES.saturating_sub(tally.examples.len())) {
                 tally.examples.push(example(batch, row)?);
             }
@@ -269,18 +353,70 @@ impl RowTests {
             })
             .collect()
     }
+
+    /// What was found of the tests of uniqueness; the keys are gone then.
+    pub(in crate::engines::local) async fn keyed(&self, n_tasks: usize) -> Result<Keyed> {
+        let mut keyed = Keyed { tests: Vec::new(), repeated: BTreeMap::new() };
+        for test in &self.keys {
+            if let Gathering::Own { gathered, .. } = &test.gathering
+                && let Some(repeated) = gathered.repeated(n_tasks).await?
+            {
+                keyed.repeated.insert(test.assertion, Arc::new(repeated));
+            }
+        }
+        let tallies = self.key_tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        for (test, tally) in self.keys.iter().zip(tallies.iter()) {
+            let within = match &test.gathering {
+                Gathering::Proven => None,
+                Gathering::Own { .. } => Some(test.assertion),
+                Gathering::Within(other) => Some(*other),
+            };
+            keyed.tests.extend(tally.as_ref().map(|tally| KeyedTest {
+                assertion: test.assertion,
+                counts: tally.counts,
+                within,
+                duration: tally.duration,
+            }));
+        }
+        Ok(keyed)
+    }
 }
 
-fn rows_where(condition: &Condition, batch: &RecordBatch) -> Result<BooleanBuffer> {
-    let value = condition.expr.evaluate(batch)?.into_array(batch.num_rows())?;
-    let Some(value) = value.as_boolean_opt() else {
-        return Ok(BooleanBuffer::new_unset(batch.num_rows()));
+/// What is known of uniqueness after the rows have streamed by.
+pub(in crate::engines::local) struct Keyed {
+    pub(in crate::engines::local) tests: Vec<KeyedTest>,
+    /// The hashes that repeat, by the place of the assertion whose keys they are of. What was given up is missing.
+    pub(in crate::engines::local) repeated: BTreeMap<usize, Arc<Repeated>>,
+}
+
+/// One test of uniqueness; how many rows violate it is not known yet.
+pub(in crate::engines::local) struct KeyedTest {
+    pub(in crate::engines::local) assertion: usize,
+    pub(in crate::engines::local) counts: Counts,
+    /// The assertion in `repeated` whose rows hold all that repeats here; `None` where nothing does.
+    pub(in crate::engines::local) within: Option<usize>,
+    pub(in crate::engines::local) duration: Duration,
+}
+
+/// The rows that a test's `where` lets through, and those of them that it considers; `None` for all.
+fn looked_at(
+    filter: Option<usize>,
+    considered: Option<usize>,
+    masks: &mut Masks<'_>,
+) -> Result<(Option<BooleanBuffer>, Option<BooleanBuffer>)> {
+    let among = filter.map(|place| masks.mask(place, None)).transpose()?;
+    let considered = match considered {
+        Some(place) => Some(match (masks.mask(place, among.as_ref())?, &among) {
+            (considered, Some(among)) => &considered & among,
+            (considered, None) => considered,
+        }),
+        None => among.clone(),
     };
-    let values = if condition.wanted { value.values().clone() } else { !value.values() };
-    Ok(match value.nulls() {
-        Some(nulls) => &values & nulls.inner(),
-        None => values,
-    })
+    Ok((among, considered))
+}
+
+fn picked(batch: &RecordBatch, columns: &[usize]) -> Vec<ArrayRef> {
+    columns.iter().map(|place| Arc::clone(batch.column(*place))).collect()
 }
 
 fn marked(marks: &Marks, numbers: &dyn Array) -> BooleanBuffer {

@@ -1,12 +1,12 @@
 //! Aggregates over the staged rows: those of all rows together in one query, those by group one query each.
 //!
-//! In: assertions with a value and a condition on it. Out: their outcomes. Where the shared query fails, each value is
-//! computed alone, so that the failure is told of the expectation that causes it and what is too much together may still
-//! be done one by one.
+//! In: assertions with a value and a condition on it, and the values that were computed while the rows streamed by
+//! ([`super::streamed`]). Out: their outcomes. Where the shared query fails, each value is computed alone, so that the
+//! failure is told of the expectation that causes it and what is too much together may still be done one by one.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deltalake::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use deltalake::arrow::datatypes::{Field, Schema as ArrowSchema};
@@ -15,6 +15,7 @@ use deltalake::datafusion::datasource::MemTable;
 use futures::StreamExt;
 use serde_json::Value;
 
+use super::streamed::{Total, Totals};
 use super::{NAME, Staged, number, replace};
 use crate::engines::local::assertions::{self, Counts, N_EXAMPLES, Outcome};
 use crate::engines::local::{failure, observed};
@@ -25,11 +26,42 @@ const OBSERVED: &str = "medc_observed";
 
 /// An aggregate of all rows together, and the place of its assertion.
 #[derive(Clone, Copy)]
-struct Aggregate<'a> {
+pub(super) struct Aggregate<'a> {
     place: usize,
     assertion: &'a Assertion,
     value: &'a Sql,
     holds: &'a Sql,
+}
+
+impl Aggregate<'_> {
+    /// Whether its value comes from the rows alone, which may then be passed by once.
+    pub(super) fn looks_at_rows_only(&self) -> bool {
+        let filter = self.assertion.filter.as_ref();
+        let mut texts = std::iter::once(self.value).chain(filter).map(|sql| sql.text.to_lowercase());
+        texts.all(|text| !text.contains("select"))
+    }
+}
+
+/// The aggregates without groups, by their `where`.
+pub(super) fn by_filter<'a>(assertions: &[(usize, &'a Assertion)]) -> BTreeMap<Option<Arc<str>>, Vec<Aggregate<'a>>> {
+    let mut by_filter: BTreeMap<Option<Arc<str>>, Vec<Aggregate<'_>>> = BTreeMap::new();
+    for (place, assertion) in assertions {
+        if let Test::Aggregate { by, value, holds } = &assertion.test
+            && by.is_empty()
+        {
+            let filter = assertion.filter.as_ref().map(|filter| Arc::clone(&filter.text));
+            by_filter.entry(filter).or_default().push(Aggregate { place: *place, assertion, value, holds });
+        }
+    }
+    by_filter
+}
+
+/// One query for all values: the number of rows, then each.
+pub(super) fn query(aggregates: &[Aggregate<'_>]) -> String {
+    let values = aggregates.iter().enumerate().map(|(n, one)| format!(", (\n{}\n) AS observed_{n}", one.value.text));
+    let values: String = values.collect();
+    let filter = aggregates.first().map_or(String::new(), |one| among(one.assertion));
+    format!("SELECT count(*) AS n_rows{values} FROM {NAME}{filter}")
 }
 
 impl Staged<'_> {
@@ -38,19 +70,16 @@ impl Staged<'_> {
         &self,
         node: &Node,
         assertions: &[(usize, &Assertion)],
+        totals: &Totals,
     ) -> Result<Vec<(usize, Outcome)>> {
-        let mut by_filter: BTreeMap<Option<&str>, Vec<Aggregate<'_>>> = BTreeMap::new();
-        for (place, assertion) in assertions {
-            if let Test::Aggregate { by, value, holds } = &assertion.test
-                && by.is_empty()
-            {
-                let filter = assertion.filter.as_ref().map(|filter| filter.text.as_ref());
-                by_filter.entry(filter).or_default().push(Aggregate { place: *place, assertion, value, holds });
-            }
-        }
         let mut outcomes = Vec::new();
-        for aggregates in by_filter.into_values() {
-            match self.together(&aggregates).await {
+        for (filter, aggregates) in by_filter(assertions) {
+            let known = totals.get(&filter).filter(|total| self.counts_all(filter.as_deref(), total));
+            let found = match known {
+                Some(known) => self.conclude(&aggregates, &known.batches, known.duration).await,
+                None => self.together(&aggregates).await,
+            };
+            match found {
                 Ok(found) => outcomes.extend(found),
                 Err(_) => {
                     for one in aggregates {
@@ -63,17 +92,28 @@ impl Staged<'_> {
         Ok(outcomes)
     }
 
+    /// Whether a query of all rows saw them all.
+    fn counts_all(&self, filter: Option<&str>, total: &Total) -> bool {
+        let n_rows = total.batches.iter().find(|batch| batch.num_rows() > 0).map(|row| number(row, 0));
+        n_rows.is_some_and(|n_rows| filter.is_some() || n_rows == self.n_rows)
+    }
+
     async fn together(&self, aggregates: &[Aggregate<'_>]) -> Result<Vec<(usize, Outcome)>> {
         let begun = Instant::now();
-        let values =
-            aggregates.iter().enumerate().map(|(n, one)| format!(", (\n{}\n) AS observed_{n}", one.value.text));
-        let values: String = values.collect();
-        let filter = aggregates.first().map_or(String::new(), |one| among(one.assertion));
-        let batches =
-            self.plan(&format!("SELECT count(*) AS n_rows{values} FROM {NAME}{filter}")).await?.collect().await?;
+        let batches = self.plan(&query(aggregates)).await?.collect().await?;
+        self.conclude(aggregates, &batches, begun.elapsed()).await
+    }
+
+    /// The outcomes, from the row that the query of their values gave.
+    async fn conclude(
+        &self,
+        aggregates: &[Aggregate<'_>],
+        batches: &[RecordBatch],
+        duration: Duration,
+    ) -> Result<Vec<(usize, Outcome)>> {
         let Some(row) = batches.iter().find(|batch| batch.num_rows() > 0) else { return Ok(Vec::new()) };
         let n_rows = number(row, 0);
-        let share = begun.elapsed().checked_div(u32::try_from(aggregates.len()).unwrap_or(1)).unwrap_or_default();
+        let share = duration.checked_div(u32::try_from(aggregates.len()).unwrap_or(1)).unwrap_or_default();
         let mut outcomes = Vec::new();
         for (one, value) in aggregates.iter().zip(row.columns().iter().skip(1)) {
             let begun = Instant::now();

@@ -1,0 +1,252 @@
+"""Rows on their way into a table: staged where nobody looks, then published in one commit.
+
+In: judged rows. Out: the table's next version. `overwrite` replaces all rows and keeps the table's properties and constraints,
+`append` adds the rows of new files, `merge` updates rows with a known key, `view` stores nothing. Rows that are read more
+than once are staged in a table of the schema `medc`, so that what was judged is what is published.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import DataFrame
+from pyspark.sql import types as T
+
+from . import files
+from .files import Files
+from .run import Run, quoted, temporary
+from .table import Table
+
+
+class PublishError(Exception):
+    """The rows cannot be published in this table."""
+
+
+def create(run: Run, table: Table) -> None:
+    """Makes the table, if it is not there and its columns are known."""
+    if table.ddl is not None and table.write.mode != "view":
+        run.sql(run.text(table.ddl))
+
+
+class Stage:
+    """Tables for one run's rows, removed in the end."""
+
+    def __init__(self, run: Run, table: Table) -> None:
+        self.run, self.table = run, table
+        self.names: list[str] = []
+
+    def __call__(self, rows: DataFrame) -> DataFrame:
+        """Stores rows and reads them back."""
+        known = re.sub(r"\W", "_", f"{self.table.name}_{self.run.run_id}")
+        name = f"{self.run.schema('medc')}.{quoted(f'stage_{known}_{len(self.names)}')}"
+        self.names.append(name)
+        rows.write.format("delta").mode("overwrite").saveAsTable(name)
+        return self.run.spark.table(name)
+
+    def remove(self) -> None:
+        for name in self.names:
+            self.run.spark.sql(f"DROP TABLE IF EXISTS {name}")
+
+
+@contextmanager
+def staging(run: Run, table: Table) -> Iterator[Stage]:
+    """A stage for the time of a run."""
+    stage = Stage(run, table)
+    try:
+        yield stage
+    finally:
+        stage.remove()
+
+
+class Landing:
+    """The rows of files that were read but not yet published.
+
+    A stream, or `COPY INTO`, remembers which files it has read and puts their rows here; they are removed once they are published.
+    So a file whose rows break an expectation is tried again by the next run, and none is published twice: the table's commit
+    says which version of the landing it is made of.
+    """
+
+    def __init__(self, run: Run, table: Table, source: Files) -> None:
+        self.run, self.table, self.source = run, table, source
+        name = re.sub(r"\W", "_", table.name)
+        self.key = f"landing_{name}"
+        self.name = f"{run.schema('medc')}.{quoted(self.key)}"
+        self.version = -1
+
+    def fill(self, columns: list[str] | None) -> DataFrame:
+        """Adds the rows of new files to those that are there; all of them, as `files.parsed` gives them."""
+        self._forget_published()
+        path = files.location(self.run)
+        names = files.header(self.run.spark, self.source, path, columns)
+        if self.source.method == "copy_into":
+            self._copy(path, names)
+        else:
+            self._stream(path, names)
+        self.version = self._newest()
+        rows = self.run.spark.read.option("versionAsOf", self.version).table(self.name)
+        return files.parsed(rows, self.source, columns or names)
+
+    def _stream(self, path: str, names: list[str]) -> None:
+        spark, checkpoints = self.run.spark, self.run.checkpoints
+        if checkpoints is None:
+            checkpoints = f"/Volumes/{self.run.catalog}/{self.run.schemas.get('medc', 'medc')}/checkpoints"
+        reader = spark.readStream.option("maxFileAge", "36500d")
+        rows = files.raw(reader, spark, self.source, path, names)
+        stream = rows.writeStream.format("delta").option("checkpointLocation", f"{checkpoints}/{self.key}")
+        stream.trigger(availableNow=True).toTable(self.name).awaitTermination()
+
+    def _copy(self, path: str, names: list[str]) -> None:
+        form, options = copy_options(self.source, path)
+        columns = ", ".join(f"{quoted(name)} STRING" for name in names)
+        self.run.spark.sql(
+            f"CREATE TABLE IF NOT EXISTS {self.name} ({columns}, {files.WRONG} STRING, {files.FILE} STRING) USING DELTA"
+        )
+        given = ", ".join(f"{text(key)} = {text(value)}" for key, value in options.items())
+        chosen = ", ".join(map(quoted, names))
+        self.run.spark.sql(
+            f"COPY INTO {self.name}\n"
+            f"FROM (SELECT {chosen}, {files.WRONG}, _metadata.file_path AS {files.FILE} FROM {text(path)})\n"
+            f"FILEFORMAT = {form}\nFORMAT_OPTIONS ({given})"
+        )
+
+    def _newest(self) -> int:
+        history = self.run.spark.sql(f"DESCRIBE HISTORY {self.name} LIMIT 1")
+        return int(history.select("version").collect()[0][0])
+
+    def stamp(self) -> str:
+        """Which rows a commit is made of."""
+        return f"medc {self.key} {self.version}"
+
+    def _forget_published(self) -> None:
+        """Empties the landing when a run published its rows and was stopped before it could."""
+        if not self.run.spark.catalog.tableExists(self.name) or not self.run.exists(self.table.name):
+            return
+        self.version = self._newest()
+        history = self.run.spark.sql(f"DESCRIBE HISTORY {self.run.name(self.table.name)}")
+        if history.filter(history["userMetadata"] == self.stamp()).limit(1).collect():
+            self.empty()
+
+    def empty(self) -> None:
+        """Removes the rows, which are published."""
+        self.run.spark.sql(f"DELETE FROM {self.name}")
+
+
+def copy_options(source: Files, path: str) -> tuple[str, dict[str, str]]:
+    """How `COPY INTO` names a format and its options."""
+    if source.format != "csv":
+        raise PublishError(f"`{source.format}` files are read by `auto_loader` or `spark`, not by `copy_into`")
+    return "CSV", files.delimited_options(source)
+
+
+def text(value: str) -> str:
+    """A text in SQL."""
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def publish(run: Run, table: Table, rows: DataFrame, landing: Landing | None) -> None:
+    """Makes the rows part of the table, in one commit."""
+    if table.write.mode == "view":
+        _view(run, table)
+    elif not run.exists(table.name):
+        stamp = landing.stamp() if landing else ""
+        rows.write.format("delta").option("userMetadata", stamp).mode("append").saveAsTable(run.name(table.name))
+    elif table.write.mode == "append":
+        _conform(run, table, rows)
+        stamp = landing.stamp() if landing else ""
+        rows.write.format("delta").option("userMetadata", stamp).mode("append").saveAsTable(run.name(table.name))
+    elif table.write.mode == "merge":
+        _conform(run, table, rows)
+        _merge(run, table, rows)
+    else:
+        _overwrite(run, table, rows)
+
+
+def _overwrite(run: Run, table: Table, rows: DataFrame) -> None:
+    name = run.name(table.name)
+    if _differs(run.spark.table(name), rows):
+        # The declared columns are others: the table becomes what its definition says now.
+        rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").saveAsTable(name)
+        return
+    view = temporary(table.name, "rows")
+    rows.createOrReplaceTempView(view)
+    run.spark.sql(f"INSERT OVERWRITE {name} BY NAME SELECT * FROM {view}")
+
+
+def _merge(run: Run, table: Table, rows: DataFrame) -> None:
+    keys = list(table.write.keys)
+    given = " AND ".join(f"{quoted(key)} IS NOT NULL" for key in keys)
+    repeated = rows.filter(given).groupBy(*map(quoted, keys)).count().filter("count > 1").limit(1).collect()
+    if repeated:
+        keyed = ", ".join(f"{key} = {repeated[0][key]}" for key in keys if key.lower() not in table.private)
+        raise PublishError(f"`{table.name}` would merge several rows with the same {', '.join(keys)}: {keyed}")
+    view = temporary(table.name, "rows")
+    rows.createOrReplaceTempView(view)
+    same = " AND ".join(f"t.{quoted(key)} = s.{quoted(key)}" for key in keys)
+    run.spark.sql(
+        f"MERGE INTO {run.name(table.name)} AS t USING {view} AS s ON {same}\n"
+        "WHEN MATCHED THEN UPDATE SET *\nWHEN NOT MATCHED THEN INSERT *"
+    )
+
+
+def _types(rows: DataFrame) -> dict[str, str]:
+    return {field.name.lower(): field.dataType.simpleString() for field in rows.schema.fields}
+
+
+def _differs(stored: DataFrame, rows: DataFrame) -> bool:
+    return _types(stored) != _types(rows)
+
+
+def _conform(run: Run, table: Table, rows: DataFrame) -> None:
+    """Brings a table that keeps its rows to the columns of those that come, as far as its rule lets it."""
+    name, rule = run.name(table.name), table.write.schema_evolution
+    stored, new = _types(run.spark.table(name)), _types(rows)
+    if stored == new:
+        return
+    added = [field for field in rows.schema.fields if field.name.lower() not in stored]
+    is_more = all(new.get(column) == data_type for column, data_type in stored.items())
+    if rule == "fail" or not is_more:
+        raise PublishError(
+            f"`{table.name}` has columns {stored} and would get rows with {new}; "
+            f"`schema_evolution: {rule}` does not let it change"
+        )
+    columns = ", ".join(f"{quoted(field.name)} {_ddl(field.dataType)}" for field in added)
+    run.spark.sql(f"ALTER TABLE {name} ADD COLUMNS ({columns})")
+
+
+def _ddl(data_type: T.DataType) -> str:
+    return data_type.simpleString()
+
+
+def _view(run: Run, table: Table) -> None:
+    comment = f"COMMENT {text(table.description)} " if table.description else ""
+    run.spark.sql(f"CREATE OR REPLACE VIEW {run.name(table.name)} {comment}AS\n{_view_query(run, table)}")
+
+
+def _view_query(run: Run, table: Table) -> str:
+    """The view's query; a stored query has no parameters, so that names stand in it as they are now."""
+    from .table import Cast, Query
+
+    if isinstance(table.rows, Files):
+        raise PublishError(f"`{table.name}` is read from files, which a view cannot do")
+    query = "SELECT * FROM cast_rows" if table.rows.sql is None else _literal_names(run, run.text(table.rows.sql))
+    if isinstance(table.rows, Query):
+        return query
+    assert isinstance(table.rows, Cast)
+    promised = {column.name.lower(): column.data_type for column in table.contract.columns} if table.contract else {}
+    columns = [
+        f"CAST({quoted(name)} AS {promised[name.lower()]}) AS {quoted(name)}" if name.lower() in promised else quoted(name)
+        for name in run.spark.table(run.name(table.rows.table)).columns
+    ]
+    start = f"SELECT {', '.join(columns)} FROM {run.name(table.rows.table)}"
+    return f"WITH cast_rows AS ({start})\nSELECT * FROM (\n{query}\n)"
+
+
+def _literal_names(run: Run, query: str) -> str:
+    def name(found: re.Match[str]) -> str:
+        layer = (found[1] or found[2]).replace("``", "`")
+        return f"{run.schema(layer)}{found[3]}"
+
+    return re.sub(r"IDENTIFIER\(:(?:`((?:[^`]|``)+)`|(\w+)) \|\| '(\.[^']*)'\)", name, query)
