@@ -27,7 +27,6 @@ mod package;
 mod plan;
 mod progress;
 mod report;
-mod select;
 mod show;
 mod stages;
 mod test;

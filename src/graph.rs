@@ -10,6 +10,7 @@ use std::sync::Arc;
 use indexmap::IndexMap;
 
 use crate::diagnostic::{Diagnostics, Reported};
+use crate::ir::deployment::Deployment;
 use crate::ir::{Assertion, Contract, Node, NodeId};
 use crate::name::TableName;
 use crate::resolve::Resolved;
@@ -17,10 +18,12 @@ use crate::source::memo::Memo;
 
 mod contract;
 mod dataset;
+pub mod deployment;
 mod edges;
 mod feature_table;
 mod layers;
 mod order;
+pub mod select;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -38,6 +41,8 @@ pub struct Graph {
     pub order: Vec<NodeId>,
     /// The layers in order, with what `check` needs to know of them.
     pub layers: Vec<Layer>,
+    /// What the environment deploys besides tables.
+    pub deployment: Deployment,
 }
 
 /// A layer, as far as later stages look at it.
@@ -94,7 +99,11 @@ pub fn build(resolved: &Resolved, memo: &mut Memo, diagnostics: &mut Diagnostics
         .iter()
         .map(|(name, layer)| Layer { name: name.clone(), aggregate: layer.spec.policy.aggregate })
         .collect();
-    Ok(Graph { nodes, inputs, compared, order, layers })
+    let deployment = Deployment::default();
+    let mut graph = Graph { nodes, inputs, compared, order, layers, deployment };
+    // Its errors do not keep `check` from finding more.
+    graph.deployment = deployment::lower(resolved, &graph, diagnostics);
+    Ok(graph)
 }
 
 /// Every contract that has no error, kept by a table or not, in core form with what it says of rows; by name.

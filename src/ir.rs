@@ -13,6 +13,7 @@ use crate::name::TableName;
 
 mod assertion;
 mod data_type;
+pub mod deployment;
 pub mod results;
 
 pub use assertion::{

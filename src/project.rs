@@ -34,6 +34,12 @@ pub struct Project {
     pub contracts: IndexMap<String, Declared>,
     pub datasets: Option<Declared>,
     pub checkpoints: Option<Declared>,
+    pub bundle: Option<Declared>,
+    pub jobs: IndexMap<String, Declared>,
+    pub channels: IndexMap<String, Declared>,
+    pub compute: IndexMap<String, Declared>,
+    /// By type, then by key.
+    pub resources: IndexMap<String, IndexMap<String, Declared>>,
 }
 
 /// An entity's value and where it stands.
@@ -78,6 +84,11 @@ pub fn load(
         contracts: IndexMap::new(),
         datasets: None,
         checkpoints: None,
+        bundle: None,
+        jobs: IndexMap::new(),
+        channels: IndexMap::new(),
+        compute: IndexMap::new(),
+        resources: IndexMap::new(),
     };
     let mut waiting = includes(&members, root);
     project.absorb(members, root, diagnostics);
@@ -137,6 +148,23 @@ impl Project {
                 "layers" => ("layer", &mut self.layers),
                 "tables" => ("table", &mut self.tables),
                 "contracts" => ("contract", &mut self.contracts),
+                "jobs" => ("job", &mut self.jobs),
+                "channels" => ("channel", &mut self.channels),
+                "compute" => ("compute", &mut self.compute),
+                "resources" => {
+                    let Value::Object(types) = value else { continue };
+                    for (resource_type, value) in types {
+                        let site = site.member(&resource_type);
+                        let Value::Object(entities) = value else { continue };
+                        let namespace = self.resources.entry(resource_type).or_default();
+                        absorb_entities(namespace, entities, "resource", &site, diagnostics);
+                    }
+                    continue;
+                }
+                "bundle" => {
+                    declare_once(&mut self.bundle, value, site, "bundle", diagnostics);
+                    continue;
+                }
                 "datasets" => {
                     declare_once(&mut self.datasets, value, site, "datasets", diagnostics);
                     continue;
@@ -173,7 +201,8 @@ fn absorb_entities(
 ) {
     for (name, value) in entities {
         let declared = Declared { value, site: site.member(&name) };
-        let key = if kind == "variable" { name.clone() } else { name.to_lowercase() };
+        let case_counts = matches!(kind, "variable" | "job" | "channel" | "compute" | "resource");
+        let key = if case_counts { name.clone() } else { name.to_lowercase() };
         if let Some(first) = namespace.get(&key) {
             diagnostics.error(
                 Diagnostic::error(code::DUPLICATE_NAME, format!("the {kind} `{name}` is declared twice"))

@@ -20,6 +20,7 @@ use crate::source::{Files, Sources};
 use crate::spec;
 
 mod datasets;
+mod deployment;
 mod environment;
 mod interpolate;
 mod odcs;
@@ -29,6 +30,7 @@ mod suites;
 mod variables;
 
 pub use datasets::Datasets;
+pub use deployment::{Deployment, PassedThrough};
 use interpolate::Scope;
 
 /// What the command line and the process bring.
@@ -53,6 +55,27 @@ pub struct Resolved {
     pub tables: IndexMap<TableName, Table>,
     pub contracts: IndexMap<String, Entity<spec::Contract>>,
     pub datasets: Option<Datasets>,
+    pub deployment: Deployment,
+    /// All environments by name, with what runs them.
+    pub environments: Vec<(String, spec::Engine)>,
+    /// The other environments on Databricks, as far as what they deploy is concerned: a mistake in one is the project's.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// What another environment on Databricks deploys, and where its sources lie.
+#[derive(Debug, Clone)]
+pub struct Elsewhere {
+    pub environment: Environment,
+    pub deployment: Deployment,
+    pub locations: Vec<Location>,
+}
+
+/// Where a source lies in an environment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Location {
+    pub table: TableName,
+    pub path: String,
+    pub site: Site,
 }
 
 impl Resolved {
@@ -60,6 +83,7 @@ impl Resolved {
     pub fn forget_entities(&mut self) {
         self.tables = IndexMap::new();
         self.contracts = IndexMap::new();
+        self.elsewhere = Vec::new();
     }
 }
 
@@ -156,10 +180,16 @@ pub fn resolve(
                 .fix(identifier_from(&header.name)),
         );
     }
-    let chosen = environment::choose(&project, settings, diagnostics)?;
+    let (chosen, others) = environment::choose(&project, settings, diagnostics)?;
     let mut scope = Scope::new(&header, &chosen.name, settings);
     scope.variables = variables::values(&project, &chosen, &scope, settings, diagnostics)?;
     let environment = environment::resolve(&chosen, &scope, diagnostics)?;
+    let deployment = deployment::resolve(&project, &chosen, &scope.of_bundle(), files, diagnostics);
+    let environments = [&chosen].into_iter().chain(&others).map(|one| (one.name.clone(), one.spec.engine)).collect();
+    let mut elsewhere = Vec::new();
+    for other in others.iter().filter(|other| other.spec.engine == spec::Engine::Databricks) {
+        elsewhere.extend(look_into(other, &project, &header, settings, files, sources, diagnostics));
+    }
     let Project { dir, layers, tables, contracts, datasets, checkpoints, .. } = project;
 
     let overlays = overlay::tables(&chosen, &tables, diagnostics);
@@ -191,7 +221,63 @@ pub fn resolve(
         tables: resolved_tables,
         contracts,
         datasets,
+        deployment,
+        environments,
+        elsewhere,
     })
+}
+
+/// Resolves what another environment deploys. One whose values are not all known here, such as a variable that only its
+/// deployment sets, is left out in silence.
+fn look_into(
+    other: &environment::Chosen,
+    project: &Project,
+    header: &spec::ProjectHeader,
+    settings: &Settings,
+    files: &dyn Files,
+    sources: &Sources,
+    diagnostics: &mut Diagnostics,
+) -> Option<Elsewhere> {
+    let mut found = Diagnostics::new();
+    let resolved = resolve_elsewhere(other, project, header, settings, files, sources, &mut found);
+    let is_of_here = |one: &Diagnostic| {
+        [code::VARIABLE_WITHOUT_VALUE, code::PROCESS_VARIABLE_MISSING].contains(&one.code)
+            || one.code == code::INTERPOLATION && one.message.contains("git commit")
+    };
+    if found.iter().any(is_of_here) {
+        return None;
+    }
+    // `--var` of an unknown name is reported once, by the chosen environment.
+    diagnostics.extend(found);
+    resolved.ok()
+}
+
+fn resolve_elsewhere(
+    other: &environment::Chosen,
+    project: &Project,
+    header: &spec::ProjectHeader,
+    settings: &Settings,
+    files: &dyn Files,
+    sources: &Sources,
+    diagnostics: &mut Diagnostics,
+) -> Result<Elsewhere, Reported> {
+    let mut scope = Scope::new(header, &other.name, settings);
+    scope.variables = variables::values(project, other, &scope, settings, diagnostics)?;
+    let environment = environment::resolve(other, &scope, diagnostics)?;
+    let deployment = deployment::resolve(project, other, &scope.of_bundle(), files, diagnostics);
+    let overlays = overlay::tables(other, &project.tables, diagnostics);
+    let mut locations = Vec::new();
+    for (written, Declared { value, site }) in &project.tables {
+        let (Some(table), Some(source)) = (TableName::parse(written), value.get("source")) else { continue };
+        let value = serde_json::json!({ "source": source });
+        let origin = Origin::new(site.clone());
+        let merged = overlay::merge(value, origin, overlays.get(written), &scope, sources, diagnostics);
+        let Ok((value, origin)) = merged else { continue };
+        if let Some(path) = value.pointer("/source/path").and_then(Value::as_str) {
+            locations.push(Location { table, path: path.to_owned(), site: origin.site("/source/path") });
+        }
+    }
+    Ok(Elsewhere { environment, deployment, locations })
 }
 
 fn entities<T: DeserializeOwned>(

@@ -16,12 +16,23 @@ use crate::kind::Scalar;
 use crate::steps::Step;
 
 mod dataset;
+mod deployment;
 mod environment;
+mod job;
 mod suites;
 
 pub use dataset::{Dataset, DatasetFile};
+pub use deployment::{
+    Bundle, Channel, Cluster, Compute, ComputeWord, Emit, GeneratedJobs, Grant, OneOrMany, Privilege, Workers,
+};
 pub use environment::{
     DeploymentMode, Engine, Environment, Git, Permission, PermissionLevel, Presets, RunAs, TableOverlay, Workspace,
+};
+pub use job::{
+    ConditionOperator, ConditionTask, DependsOn, DependsOnOutcome, FileArrival, HealthMetric, HealthRule, Job,
+    JobOverlay, JobPermission, JobPermissionLevel, NotebookTask, Notify, NotifyEvents, Period, Periodic, PeriodicUnit,
+    PipelineTask, PythonTask, RunIf, RunJobTask, Schedule, SqlTask, TableUpdate, Task, Trigger, UpdateCondition,
+    WheelTask,
 };
 pub use suites::{Checkpoints, SuiteUse, Suites};
 
@@ -53,6 +64,22 @@ pub struct ProjectFile {
     pub datasets: Option<Datasets>,
     /// Great Expectations checkpoints, which bind suites to tables.
     pub checkpoints: Option<Checkpoints>,
+    /// For Databricks: the bundle that the project becomes.
+    pub bundle: Option<Bundle>,
+    /// For Databricks: what runs together, when, and who is told. Without any, one job builds all tables.
+    #[serde(default)]
+    pub jobs: IndexMap<String, Job>,
+    /// For Databricks: whom jobs tell how they went, by name.
+    #[serde(default)]
+    pub channels: IndexMap<String, Channel>,
+    /// For Databricks: what tasks run on, by name; `default` is what they run on where nothing is said. Without it,
+    /// serverless. Example: `{big: {node_type: i3.xlarge, workers: 1..8}}`.
+    #[serde(default)]
+    pub compute: IndexMap<String, Compute>,
+    /// For Databricks: resources of the bundle as its own format has them, by type and key, e.g. `volumes`, `alerts`,
+    /// `model_serving_endpoints`. They are passed through; `environments` in one limits it, and is not passed.
+    #[serde(default)]
+    pub resources: IndexMap<String, IndexMap<String, serde_json::Map<String, serde_json::Value>>>,
 }
 
 /// What the project is called and who owns it.
@@ -95,6 +122,9 @@ pub struct Layer {
     pub owner: Option<String>,
     /// What it is for.
     pub description: Option<String>,
+    /// For Databricks: who may do what with its tables.
+    #[serde(default)]
+    pub grants: Vec<Grant>,
 }
 
 /// What a layer's tables may do.

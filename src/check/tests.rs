@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::*;
 use crate::diagnostic::{Part, Site, SourceId};
+use crate::ir::deployment::Deployment;
 use crate::ir::{
     Assertion, Body, Column, ColumnsTest, Computed, Contract, ContractColumn, DataType, Delimited, Dimension,
     Distribution, Ingest, Input, Measure, Node, OnViolation, Operation, Ordering, Reader, Reference, Relation, Renamed,
@@ -118,7 +119,14 @@ fn graph(nodes: Vec<Node>) -> Graph {
     });
     let inputs = inputs.collect();
     let order = (0..u32::try_from(nodes.len()).expect("few")).map(NodeId).collect();
-    Graph { compared: vec![Vec::new(); nodes.len()], nodes, inputs, order, layers: Vec::new() }
+    Graph {
+        compared: vec![Vec::new(); nodes.len()],
+        nodes,
+        inputs,
+        order,
+        layers: Vec::new(),
+        deployment: Deployment::default(),
+    }
 }
 
 const RAW: &str = "order_id string, amount string, at string, n bigint, price double";
@@ -455,6 +463,7 @@ fn speed() {
         nodes,
         order,
         layers: Vec::new(),
+        deployment: Deployment::default(),
     };
     let mut memo = Memo::default();
     let mut diagnostics = Diagnostics::new();

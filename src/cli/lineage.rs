@@ -7,10 +7,10 @@
 use std::collections::BTreeSet;
 
 use super::arguments::{Lineage, LineageFormat};
-use super::select::Direction;
 use super::stages::{Loaded, Session};
 use super::{Done, Failure, Outcome};
 use crate::check::Checked;
+use crate::graph::select::Direction;
 use crate::ir::NodeId;
 use crate::name::{self, TableName};
 

@@ -10,14 +10,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+use super::Failure;
 use super::arguments::Global;
 use super::memory::Memory;
 use super::ui::Console;
-use super::{Failure, select};
 use crate::check::{self, Checked};
 use crate::diagnostic::{Diagnostic, Diagnostics, Reported, Site, code};
 use crate::engines::local;
-use crate::graph::{self, Graph};
+use crate::graph::{self, Graph, select};
 use crate::ir::{Body, NodeId};
 use crate::plan;
 use crate::project;

@@ -111,6 +111,36 @@ codes! {
     CYCLE = "graph" / "cycle", "tables that need each other in a circle";
     LAYER_ORDER = "graph" / "layer-order", "a table reads a layer that its own may not read";
     LAYER_POLICY = "graph" / "layer-policy", "a table does what its layer's policy forbids";
+    // Deploying
+    BUNDLE_FORM = "deployment" / "bundle-form", "a bundle's name or id that the workspace does not take";
+    BUNDLE_REFERENCE = "deployment" / "bundle-reference", "a ${...} that the bundle cannot resolve, or cannot say";
+    TASK_FORM = "deployment" / "task-form", "a task with none or several kinds, or keys that do not go with its kind";
+    TASK_FILE = "deployment" / "task-file", "a task's file that cannot be read, or is no notebook";
+    UNKNOWN_TASK = "deployment" / "unknown-task", "a task that the job does not have";
+    DUPLICATE_TASK = "deployment" / "duplicate-task", "the same task twice in a job, or twice in one list";
+    JOB_CYCLE = "deployment" / "cycle", "tasks or jobs that wait for each other in a circle";
+    UNKNOWN_JOB = "deployment" / "unknown-job", "a job that the environment does not have";
+    UNKNOWN_COMPUTE = "deployment" / "unknown-compute", "compute that the project does not have";
+    UNKNOWN_CHANNEL = "deployment" / "unknown-channel", "a channel that the project does not have";
+    JOB_SELECTION = "deployment" / "selection", "a job selects tables that do not exist";
+    EMPTY_JOB = "deployment" / "empty-job", "a job without tables and tasks";
+    CRON = "deployment" / "cron", "a schedule that is no Quartz cron expression, or never fires";
+    TIME_ZONE = "deployment" / "time-zone", "a schedule's time zone that does not exist";
+    JOB_TRIGGER = "deployment" / "trigger", "a job's schedule and trigger do not go together, or a trigger cannot fire";
+    JOB_LIMIT = "deployment" / "limit", "a number or text beyond what Databricks takes";
+    JOB_PARAMETER = "deployment" / "parameter", "a parameter's name that Databricks or medc does not take";
+    DYNAMIC_VALUE = "deployment" / "dynamic-value", "a {{...}} that Databricks does not know";
+    COMPUTE_FORM = "deployment" / "compute-form", "compute that cannot be started";
+    CHANNEL_FORM = "deployment" / "channel-form", "a channel that reaches nobody";
+    RESOURCE_FORM = "deployment" / "resource-form", "a passed-through resource that the bundle does not take";
+    RESOURCE_KEY = "deployment" / "resource-key", "two resources with one key, or a key that is none";
+    COLLISION = "deployment" / "collision", "two environments would deploy the same thing over each other";
+    RUN_AS = "deployment" / "run-as", "an identity to run as, with what cannot run as another";
+    PERMISSION = "deployment" / "permission", "permissions that Databricks refuses";
+    DEVELOPMENT_MODE = "deployment" / "development-mode", "what a development environment cannot have";
+    ROOT_PATH = "deployment" / "root-path", "a folder in the workspace that a bundle should not be deployed to";
+    WORKSPACE = "deployment" / "workspace", "a workspace's address that is none";
+    LOCAL_SOURCE = "deployment" / "local-source", "a source that a workspace cannot read";
     // Checking
     SQL_SYNTAX = "check" / "sql-syntax", "SQL that cannot be parsed";
     SQL_STATEMENT = "check" / "sql-statement", "SQL that is not one query";

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 
 use super::*;
 use crate::diagnostic::{Site, SourceId};
+use crate::ir::deployment::Deployment;
 use crate::ir::{
     Assertion, Column, Contract, ContractColumn, DataType, Dataset, Dimension, Ingest, Input, OnViolation, Operation,
     Reader, Relation, SchemaEvolution, Sql, Test, Write,
@@ -69,7 +70,14 @@ fn project(nodes: Vec<(Node, &[u32])>) -> Checked {
     let nodes: IndexMap<_, _> = nodes.into_iter().map(|(node, _)| (node.name.clone(), node)).collect();
     let typed = vec![crate::check::Typed::default(); nodes.len()];
     Checked {
-        graph: Graph { compared: vec![Vec::new(); nodes.len()], nodes, inputs, order, layers: Vec::new() },
+        graph: Graph {
+            compared: vec![Vec::new(); nodes.len()],
+            nodes,
+            inputs,
+            order,
+            layers: Vec::new(),
+            deployment: Deployment::default(),
+        },
         typed: typed.into_iter().map(std::sync::Arc::new).collect(),
     }
 }

@@ -9,7 +9,7 @@ use crate::name;
 use crate::project::Project;
 use crate::spec;
 
-/// The environment that was asked for, as declared.
+/// An environment as declared.
 pub(super) struct Chosen {
     pub name: String,
     pub spec: spec::Environment,
@@ -17,7 +17,7 @@ pub(super) struct Chosen {
     pub site: Site,
 }
 
-/// Picks the environment: `-t`, else the default, else the only one.
+/// Picks the environment: `-t`, else the default, else the only one. The others come with it, in order.
 ///
 /// # Errors
 /// `resolve::unknown-environment`, `resolve::no-default-environment`.
@@ -25,7 +25,7 @@ pub(super) fn choose(
     project: &Project,
     settings: &Settings,
     diagnostics: &mut Diagnostics,
-) -> Result<Chosen, Reported> {
+) -> Result<(Chosen, Vec<Chosen>), Reported> {
     let mut declared = Vec::new();
     for (name, environment) in &project.environments {
         let spec: spec::Environment = typed(&environment.value, &environment.site, diagnostics)?;
@@ -73,7 +73,8 @@ pub(super) fn choose(
             }
         },
     };
-    Ok(declared.swap_remove(index))
+    let chosen = declared.remove(index);
+    Ok((chosen, declared))
 }
 
 /// The environment's own values.
@@ -85,16 +86,21 @@ pub(super) fn resolve(
     scope: &Scope<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Result<Environment, Reported> {
+    let of_bundle = scope.of_bundle();
+    let scope = match chosen.spec.engine {
+        spec::Engine::Local => scope,
+        spec::Engine::Databricks => &of_bundle,
+    };
     let site = &chosen.site;
     let mut value = chosen.value.clone();
     if let Value::Object(members) = &mut value {
         // Variables have their values by now, and overlays are merged into what they change.
-        members.retain(|key, _| key != "variables" && key != "tables");
+        members.retain(|key, _| !["variables", "tables", "jobs", "compute", "channels"].contains(&key.as_str()));
     }
     interpolate::value(&mut value, scope, &|pointer| site.descend(pointer), diagnostics)?;
     let spec: spec::Environment = typed(&value, site, diagnostics)?;
     let place = match spec.engine {
-        spec::Engine::Local => local(spec, site, diagnostics)?,
+        spec::Engine::Local => local(spec, &chosen.spec, site, diagnostics)?,
         spec::Engine::Databricks => databricks(spec, site, diagnostics)?,
     };
     Ok(Environment { name: chosen.name.clone(), site: site.clone(), place })
@@ -118,7 +124,12 @@ fn missing(key: &str, engine: &str, example: &str, site: &Site) -> Diagnostic {
         .help(format!("add `{example}`"))
 }
 
-fn local(spec: spec::Environment, site: &Site, diagnostics: &mut Diagnostics) -> Result<Place, Reported> {
+fn local(
+    spec: spec::Environment,
+    written: &spec::Environment,
+    site: &Site,
+    diagnostics: &mut Diagnostics,
+) -> Result<Place, Reported> {
     let of_databricks = [
         ("catalog", spec.catalog.is_some()),
         ("mode", spec.mode.is_some()),
@@ -127,6 +138,9 @@ fn local(spec: spec::Environment, site: &Site, diagnostics: &mut Diagnostics) ->
         ("permissions", !spec.permissions.is_empty()),
         ("presets", spec.presets.is_some()),
         ("git", spec.git.is_some()),
+        ("jobs", !written.jobs.is_empty()),
+        ("compute", !written.compute.is_empty()),
+        ("channels", !written.channels.is_empty()),
     ];
     refuse(&of_databricks, "local", "databricks", site, diagnostics);
     let warehouse = spec

@@ -19,9 +19,14 @@ pub(super) struct Scope<'a> {
     environment: &'a str,
     git_sha: Option<&'a str>,
     process: &'a BTreeMap<String, String>,
+    /// Whether `${resources.…}`, `${bundle.…}` and `${workspace.…}` stand for what the bundle will put in.
+    bundle: bool,
     /// Empty until the variables have values.
     pub variables: BTreeMap<String, String>,
 }
+
+/// What the Databricks CLI puts in when it deploys.
+const BUNDLE_ROOTS: [&str; 3] = ["resources", "bundle", "workspace"];
 
 const ROOTS: [&str; 6] = ["var", "environment", "project", "git", "env", "secret"];
 
@@ -36,6 +41,7 @@ impl<'a> Scope<'a> {
             environment,
             git_sha: settings.git_sha.as_deref(),
             process: &settings.process,
+            bundle: false,
             variables: BTreeMap::new(),
         }
     }
@@ -43,6 +49,24 @@ impl<'a> Scope<'a> {
     /// This scope with variables.
     pub(super) fn with_variables(&self, variables: BTreeMap<String, String>) -> Scope<'a> {
         Scope { variables, project: self.project.clone(), ..*self }
+    }
+
+    /// This scope for what goes into a bundle.
+    pub(super) fn of_bundle(&self) -> Scope<'a> {
+        Scope { bundle: true, ..self.with_variables(self.variables.clone()) }
+    }
+
+    /// What a reference stands for. In a bundle a value cannot hold a `${`, which would be read as another reference.
+    fn value_of(&self, reference: &str) -> Result<String, Diagnostic> {
+        let root = reference.split('.').next().unwrap_or_default();
+        if self.bundle && BUNDLE_ROOTS.contains(&root) {
+            return Ok(format!("${{{reference}}}"));
+        }
+        let value = self.look_up(reference)?;
+        if self.bundle && value.contains("${") {
+            return Err(literal(&format!("the value of `${{{reference}}}` has a `${{`, which")));
+        }
+        Ok(value)
     }
 
     fn look_up(&self, reference: &str) -> Result<String, Diagnostic> {
@@ -74,6 +98,9 @@ impl<'a> Scope<'a> {
                 reference,
                 ["environment.name".to_owned(), "git.sha".to_owned()].into_iter().filter(|known| known.starts_with(root)),
             )),
+            _ if self.bundle => {
+                Err(unknown(reference, ROOTS.iter().chain(&BUNDLE_ROOTS).map(|known| (*known).to_owned())))
+            }
             _ => Err(unknown(reference, ROOTS.iter().map(|known| (*known).to_owned()))),
         }
     }
@@ -105,6 +132,13 @@ fn unknown(reference: &str, known: impl Iterator<Item = String>) -> Diagnostic {
     }
 }
 
+/// A `${` that is meant as it stands, where the Databricks CLI would read a reference.
+pub(super) fn literal(what: &str) -> Diagnostic {
+    Diagnostic::error(code::BUNDLE_REFERENCE, format!("{what} cannot be said in a bundle"))
+        .note("the Databricks CLI takes every `${…}` for a reference; not all of its versions know an escape for it")
+        .help("say it without `${`")
+}
+
 /// Replaces every `${…}` in a text.
 ///
 /// # Errors
@@ -124,6 +158,9 @@ pub(super) fn text<'t>(
     while let Some(start) = rest.find("${") {
         let offset = text.len() - rest.len() + start;
         if let Some(before) = rest[..start].strip_suffix('$') {
+            if scope.bundle {
+                failed = Some(diagnostics.error(literal("a `${`").at(site().text(offset - 1..offset + 2), "")));
+            }
             replaced.push_str(before);
             replaced.push_str("${");
             rest = &rest[start + 2..];
@@ -141,7 +178,7 @@ pub(super) fn text<'t>(
             );
             break;
         };
-        match scope.look_up(inner[..length].trim()) {
+        match scope.value_of(inner[..length].trim()) {
             Ok(value) => replaced.push_str(&value),
             Err(found) => {
                 failed = Some(diagnostics.error(found.at(site().text(offset..offset + length + 3), "")));

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::{Channel, Compute, JobOverlay};
 use crate::kind::Scalar;
 
 /// Where and with which values the project runs.
@@ -45,6 +46,15 @@ pub struct Environment {
     /// What tables have otherwise here: their `source`'s connector and location.
     #[serde(default)]
     pub tables: IndexMap<String, TableOverlay>,
+    /// For `databricks`: what jobs have otherwise here: when, on what and how long they run.
+    #[serde(default)]
+    pub jobs: IndexMap<String, JobOverlay>,
+    /// For `databricks`: other compute of the same names.
+    #[serde(default)]
+    pub compute: IndexMap<String, Compute>,
+    /// For `databricks`: other addresses of channels of the same names.
+    #[serde(default)]
+    pub channels: IndexMap<String, Channel>,
 }
 
 /// What runs an environment.

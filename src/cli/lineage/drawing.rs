@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::Subject;
 use crate::check::{Checked, Transformation};
-use crate::cli::select::{self, Direction};
+use crate::graph::select::{self, Direction};
 use crate::ir::{Body, NodeId, WriteMode};
 use crate::name::TableName;
 

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use super::Subject;
 use super::drawing::{self, ColumnRef, Flow};
 use crate::check::{Checked, Transformation};
-use crate::cli::select::{self, Direction};
 use crate::cli::ui::{Paint, Tone};
+use crate::graph::select::{self, Direction};
 use crate::ir::{Body, NodeId};
 
 /// Without a subject: each table with what it reads, by layer. With one: what it is made of, and what is made of it. What

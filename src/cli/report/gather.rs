@@ -18,12 +18,12 @@ use super::view::{
     Tally, Verdict,
 };
 use super::words;
-use crate::cli::select;
 use crate::cli::stages::Loaded;
 use crate::diagnostic::Diagnostic;
 use crate::engines::local::RunSettings;
 use crate::engines::local::history::{self, History};
 use crate::engines::local::profile::{self, Stored, TableProfile};
+use crate::graph::select;
 use crate::ir::{Body, Dimension, NodeId, WriteMode};
 use crate::name::TableName;
 

@@ -8,32 +8,33 @@ use std::collections::BTreeMap;
 use crate::engines::databricks::{Target, has_unity_statements, notebooks};
 use crate::spec;
 
-macro_rules! modules {
-    ($($file:literal),* $(,)?) => {
-        &[$(($file, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/databricks/package/", $file)))),*]
+/// A module with its text.
+macro_rules! module {
+    ($file:literal) => {
+        ($file, include_str!(concat!("../../../templates/databricks/package/", $file)))
     };
 }
 
 /// The package's modules.
-const MODULES: &[(&str, &str)] = modules![
-    "__init__.py",
-    "build.py",
-    "casts.py",
-    "checks.py",
-    "contract.py",
-    "distribution.py",
-    "files.py",
-    "judge.py",
-    "measures.py",
-    "nested.py",
-    "observed.py",
-    "publish.py",
-    "quarantine.py",
-    "registry.py",
-    "run.py",
-    "table.py",
-    "unity.py",
-    "windows.py",
+const MODULES: &[(&str, &str)] = &[
+    module!("__init__.py"),
+    module!("build.py"),
+    module!("casts.py"),
+    module!("checks.py"),
+    module!("contract.py"),
+    module!("distribution.py"),
+    module!("files.py"),
+    module!("judge.py"),
+    module!("measures.py"),
+    module!("nested.py"),
+    module!("observed.py"),
+    module!("publish.py"),
+    module!("quarantine.py"),
+    module!("registry.py"),
+    module!("run.py"),
+    module!("table.py"),
+    module!("unity.py"),
+    module!("windows.py"),
 ];
 
 /// The package's name: the project's, with a word behind it so that it never hides a module of Python.

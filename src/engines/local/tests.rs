@@ -9,6 +9,7 @@ use super::*;
 use crate::check::Typed;
 use crate::diagnostic::{Diagnostics, Site, SourceId};
 use crate::graph::Graph;
+use crate::ir::deployment::Deployment;
 use crate::ir::{
     Assertion, Column, Contract, ContractColumn, DataType, Delimited, Dimension, Ingest, Input, Node, OnViolation,
     Operation, Ordering as Key, Reader, Relation, SchemaEvolution, Sql, Test, Write, WriteMode,
@@ -135,6 +136,7 @@ fn checked(nodes: Vec<(Node, &[u32])>) -> Checked {
         compared: Vec::new(),
         order: Vec::new(),
         layers: Vec::new(),
+        deployment: Deployment::default(),
     };
     let mut typed = Vec::new();
     for (node, inputs) in nodes {

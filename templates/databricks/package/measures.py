@@ -178,6 +178,8 @@ def partition_divergence(
 ) -> float:
     """The divergence of counts in bins from weights, with the holdouts of the tail and of empty bins."""
     tail_holdout, internal_holdout = holdouts
+    if len(edges) != len(weights) + 1:
+        raise Undefined("one edge more than bins")
     _require_one((*weights, *(tails or ())))
     _require_shares(holdouts)
     open_ends = math.isinf(edges[0]), math.isinf(edges[-1])

@@ -73,8 +73,12 @@ class Run:
         return self.spark.catalog.tableExists(self.name(table))
 
     def text(self, file: str) -> str:
-        """The statement in a file below `src/sql`."""
-        return (self.sql_folder / file).read_text(encoding="utf-8").strip().removesuffix(";")
+        """The statement in a file below `src/sql`; in the environment's own file, where it differs between environments."""
+        path = self.sql_folder / file
+        name, _, ending = path.name.partition(".")
+        own = path.with_name(f"{name}.{self.environment}.{ending}")
+        path = own if own.is_file() else path
+        return path.read_text(encoding="utf-8").strip().removesuffix(";")
 
     def sql(self, statement: str) -> DataFrame:
         """Runs a statement with the layers' schemas as parameters."""

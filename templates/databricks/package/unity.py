@@ -1,7 +1,8 @@
 """What only Unity Catalog knows of tables: keys and tags, in files of their own.
 
-In: the files `*.unity.sql` below `src/sql`, several statements each. Out: the statements run, in the files' order by name; primary
-keys come before the foreign keys that refer to them.
+In: the files `*.unity.sql` below `src/sql`, several statements each, in which `{layer}` stands for a layer's schema: not every clause
+takes an `IDENTIFIER`. Out: the statements run, in the files' order by name; primary keys come before the foreign keys that
+refer to them.
 """
 
 from __future__ import annotations
@@ -20,8 +21,17 @@ def apply_unity_statements(run: Run) -> None:
         for file in sorted(run.sql_folder.rglob("*.unity.sql"))
         for statement in split(file.read_text(encoding="utf-8"))
     ]
-    for statement in sorted(statements, key=lambda text: "FOREIGN KEY" in text.upper()):
-        run.sql(statement)
+    for statement in sorted(statements, key=lambda text: " FOREIGN KEY " in text):
+        run.spark.sql(named(run, statement))
+
+
+def named(run: Run, statement: str) -> str:
+    """The statement with the layers' schemas in it. Names and literals are left as they are."""
+
+    def replaced(token: re.Match[str]) -> str:
+        return run.schema(token[1]) if token[1] else token[0]
+
+    return re.sub(r"""'(?:[^'\\]|\\.)*'|`[^`]*`|\{(\w+)\}""", replaced, statement)
 
 
 def split(text: str) -> list[str]:

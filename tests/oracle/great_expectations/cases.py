@@ -1,15 +1,16 @@
 """Tables and suites for the parity test with Great Expectations: written once, read by both sides.
 
-`cases.py FOLDER` writes `cases.json` (tables with their columns, rows and expectations) and a medc project with a table a
-case. Everything is drawn from fixed seeds, so that two runs write the same bytes.
+`cases.py FOLDER IRIS` writes `cases.json` (tables with their columns, rows and expectations) and a medc project with a table
+a case. Everything is drawn from fixed seeds, so that two runs write the same bytes. IRIS holds the rows of the tables of
+`specs/iris`, as medc built them.
 """
 
-import csv
 import datetime
 import json
 import math
 import pathlib
 import random
+import shutil
 import sys
 
 NAN = "NaN"  # in rows, for JSON has none
@@ -93,7 +94,6 @@ def texts(column):
 
 def pairs(left, right):
     """Expectations of two columns of numbers."""
-    yield "expect_compound_columns_to_be_unique", {"column_list": [left, right]}
     for ignored in ("both_values_are_missing", "either_value_is_missing", "neither"):
         both = {"column_A": left, "column_B": right, "ignore_row_if": ignored}
         yield "expect_column_pair_values_to_be_equal", both
@@ -104,6 +104,8 @@ def pairs(left, right):
         columns = {"column_list": [left, right], "ignore_row_if": ignored}
         yield "expect_multicolumn_sum_to_equal", {**columns, "sum_total": 10}
         yield "expect_select_column_values_to_be_unique_within_record", columns
+        # The first is the default.
+        columns = columns if ignored != "all_values_are_missing" else {"column_list": [left, right]}
         yield "expect_compound_columns_to_be_unique", columns
 
 
@@ -203,9 +205,13 @@ def dates():
         ("expect_column_values_to_not_be_null", {"column": "at"}),
         ("expect_column_values_to_be_unique", {"column": "at"}),
         ("expect_column_values_to_be_of_type", {"column": "at", "type_": "datetime64[ns]"}),
+        ("expect_column_type_to_be", {"column": "id", "type_": "int64"}),
+        ("expect_column_type_to_be", {"column": "id", "type_": "float64"}),
         ("expect_column_values_to_match_strftime_format", {"column": "written", "strftime_format": "%Y-%m-%d"}),
         ("expect_column_values_to_match_strftime_format", {"column": "written", "strftime_format": "%d/%m/%Y"}),
         ("expect_column_values_to_be_dateutil_parseable", {"column": "written"}),
+        ("expect_column_min_to_be_between", {"column": "at", "min_value": "2024-01-30T12:00:00"}),
+        ("expect_column_max_to_be_between", {"column": "at", "max_value": "2024-02-01T00:00:00"}),
     ]
     columns = {"id": "bigint", "at": "timestamp_ntz", "written": "string"}
     return {"name": "dates", "columns": columns, "rows": rows, "expectations": expectations}
@@ -233,16 +239,23 @@ def order(draw):
 
 
 def not_a_number(draw):
-    """NaN beside missing values."""
+    """NaN beside missing values, and the same rows with NaN as missing values."""
     rows = [{"id": index, "d": draw.choice([1.5, 2.5, 9.0, NAN, None])} for index in range(40)]
+    bounds = {"column": "d", "min_value": 2, "max_value": 9}
     expectations = [
-        ("expect_column_values_to_be_between", {"column": "d", "min_value": 2, "max_value": 9}),
+        ("expect_column_values_to_be_between", bounds),
+        ("expect_column_values_to_be_between", {**bounds, "mostly": 0.6}),
+        ("expect_column_values_to_be_in_set", {"column": "d", "value_set": [1.5, 2.5]}),
         ("expect_column_values_to_not_be_null", {"column": "d"}),
+        ("expect_column_values_to_be_null", {"column": "d"}),
         ("expect_column_values_to_be_unique", {"column": "d"}),
-        ("expect_column_mean_to_be_between", {"column": "d", "min_value": 0, "max_value": 9}),
-        ("expect_column_max_to_be_between", {"column": "d", "max_value": 9}),
+        ("expect_column_unique_value_count_to_be_between", {"column": "d", "max_value": 3}),
     ]
-    return {"name": "not_a_number", "columns": {"id": "bigint", "d": "double"}, "rows": rows, "expectations": expectations}
+    for name in ("min", "max", "mean", "median", "sum", "stdev"):
+        expectations.append((f"expect_column_{name}_to_be_between", bounds))
+    shared = {"columns": {"id": "bigint", "d": "double"}, "expectations": expectations}
+    missing = [{**row, "d": None if row["d"] == NAN else row["d"]} for row in rows]
+    return [{"name": "not_a_number", "rows": rows, **shared}, {"name": "nan_is_missing", "rows": missing, **shared}]
 
 
 def mixed():
@@ -251,8 +264,11 @@ def mixed():
     expectations = [
         ("expect_column_values_to_not_be_null", {"column": "m"}),
         ("expect_column_values_to_be_in_set", {"column": "m", "value_set": ["a", "b"]}),
+        ("expect_column_values_to_not_be_in_set", {"column": "m", "value_set": ["a"]}),
         ("expect_column_values_to_be_unique", {"column": "m"}),
         ("expect_column_values_to_match_regex", {"column": "m", "regex": "^[a-z]$"}),
+        ("expect_column_unique_value_count_to_be_between", {"column": "m", "min_value": 9}),
+        ("expect_column_most_common_value_to_be_in_set", {"column": "m", "value_set": ["b"]}),
     ]
     return {"name": "mixed", "columns": {"id": "bigint", "m": "string"}, "rows": rows, "expectations": expectations}
 
@@ -269,26 +285,31 @@ def types():
     return {"name": "types", "columns": columns, "rows": rows, "expectations": expectations}
 
 
-def real(root, draw):
-    """The flowers of R. A. Fisher, as `specs/iris` has them."""
-    path = root / "specs/iris/data/iris.csv"
-    if not path.exists():
-        return []
-    with path.open(newline="") as file:
-        read = list(csv.DictReader(file))
-    measures = [name for name in read[0] if name != "species"]
-    rows = [{name: float(text) if name in measures and text else (text or None) for name, text in row.items()} for row in read]
-    columns = {name: "double" if name in measures else "string" for name in read[0]}
+def real(root, iris, draw):
+    """The flowers of R. A. Fisher, as `specs/iris` has them: bronze with all that can be said, and all with their suites."""
+    measures = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+    cases = []
+    for layer in ("bronze", "silver", "gold"):
+        rows = [json.loads(line) for line in (iris / f"{layer}.jsonl").read_text().splitlines()]
+        rows = [{name: value for name, value in row.items() if not name.startswith("_")} for row in rows]
+        words = {str: "string", float: "double", int: "bigint"}
+        columns = {name: words[type(value)] for name, value in rows[0].items()}
+        suite = root / f"specs/iris/quality/suites/iris_{layer}_suite.json"
+        read = json.loads(suite.read_text())["expectations"]
+        entries = [(entry["expectation_type"], entry["kwargs"]) for entry in read]
+        cases.append({"name": f"iris_{layer}", "columns": columns, "rows": rows, "expectations": entries})
+        cases[-1].update({"suite": str(suite), "parameters": {"least_rows": 100}})
+    columns, rows = cases[0]["columns"], cases[0]["rows"]
     expectations = list(of_table(list(columns), len(rows)))
     for measure in measures:
         expectations += numbers(measure, draw)
         expectations += anything(measure, sorted({row[measure] for row in rows if row[measure] is not None}))
     expectations += anything("species", ["setosa", "versicolor", "virginica"])
     expectations += pairs("sepal_length", "petal_length")
-    return [{"name": "iris", "columns": columns, "rows": rows, "expectations": expectations}]
+    return [{"name": "iris", "columns": columns, "rows": rows, "expectations": expectations}, *cases]
 
 
-def all_cases(root):
+def all_cases(root, iris):
     """Every table with its expectations."""
     draw = random.Random(20260101)
     cases = [general("dense", random_rows(draw, 120, 0.0), draw)]
@@ -299,8 +320,8 @@ def all_cases(root):
     nulls = [{**row, "x": None, "y": None, "z": None, "color": None} for row in random_rows(draw, 12, 0.0)]
     cases.append(general("nulls", nulls, draw))
     cases += border()
-    cases += [dates(), order(draw), not_a_number(draw), mixed(), types()]
-    return cases + real(root, draw)
+    cases += [dates(), order(draw), *not_a_number(draw), mixed(), types()]
+    return cases + real(root, iris, draw)
 
 
 def field(value):
@@ -310,6 +331,11 @@ def field(value):
     if isinstance(value, bool):
         return "true" if value else "false"
     return '"' + value.replace('"', '""') + '"' if isinstance(value, str) and value != NAN else str(value)
+
+
+def layer(version):
+    """The layer of a version's tables."""
+    return f"v{version.replace('.', '_')}"
 
 
 def write_project(folder, cases, versions):
@@ -323,10 +349,14 @@ def write_project(folder, cases, versions):
         (folder / "rows" / f"{case['name']}.csv").write_text("\n".join(lines) + "\n")
         contracts[case["name"]] = {"columns": {name: {"type": word} for name, word in case["columns"].items()}}
         for version in versions:
-            suite = f"suites/{case['name']}_{version.replace('.', '_')}.json"
-            (folder / suite).write_text(json.dumps(suite_of(case, version), indent=1))
-            use = {"suite": suite, "on_violation": "warn", **({"order_by": case["order_by"]} if "order_by" in case else {})}
-            tables[f"v{version.replace('.', '_')}.{case['name']}"] = {
+            suite = f"suites/{case['name']}_{layer(version)}.json"
+            if "suite" in case:
+                shutil.copy(case["suite"], folder / suite)
+            else:
+                (folder / suite).write_text(json.dumps(suite_of(case, version), indent=1))
+            use = {"suite": suite, "on_violation": "warn"}
+            use.update({key: case[key] for key in ("order_by", "parameters") if key in case})
+            tables[f"{layer(version)}.{case['name']}"] = {
                 "source": {"format": "csv", "path": f"rows/{case['name']}.csv"},
                 "contract": case["name"],
                 "expectations": use,
@@ -334,7 +364,7 @@ def write_project(folder, cases, versions):
     project = {
         "project": {"name": "parity"},
         "environments": {"local": {"engine": "local", "warehouse": ".medc/warehouse"}},
-        "layers": {f"v{version.replace('.', '_')}": {} for version in versions},
+        "layers": {layer(version): {} for version in versions},
         "tables": tables,
         "contracts": contracts,
     }
@@ -342,6 +372,7 @@ def write_project(folder, cases, versions):
 
 
 ONLY_NEW = {
+    "expect_column_type_to_be",
     "expect_column_proportion_of_non_null_values_to_be_between",
     "expect_column_values_to_not_be_outliers",
     "expect_multicolumn_values_to_be_equal",
@@ -364,7 +395,7 @@ def suite_of(case, version):
 
 def main():
     folder = pathlib.Path(sys.argv[1])
-    cases = all_cases(pathlib.Path(__file__).resolve().parents[3])
+    cases = all_cases(pathlib.Path(__file__).resolve().parents[3], pathlib.Path(sys.argv[2]))
     write_project(folder, cases, ["0.18", "1"])
     (folder / "cases.json").write_text(json.dumps(cases))
 

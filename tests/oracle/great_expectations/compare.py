@@ -1,129 +1,300 @@
-"""Holds medc's results against Great Expectations': `compare.py FOLDER REPORT VERSION…`.
+"""Holds medc's results against Great Expectations': `compare.py FOLDER VERSION…`.
 
-REPORT is what `medc apply --format json` wrote. Every difference must be explained in `differences.json`, and every
-explanation must still be needed. A difference is known by version, table, expectation, column and field.
+FOLDER holds `cases.json`, medc's `report.json` (`medc apply --format json`) and `ledger.jsonl` (`quality.results`), medc's
+report of `specs/iris`, and each version's results. Compared are success, counts, percentages, observed values and the rows that violate, of suites that medc
+reads and of suites that it writes. Every difference must be explained in `differences.py`, and every explanation must still
+be needed.
 """
 
 import collections
-import fnmatch
+import dataclasses
+import datetime
 import json
 import math
 import pathlib
 import sys
 
 import cases as written
+import differences
 
 LEAST_FAILING = 30
+N_EXAMPLES = 20
 TOLERANCE = 1e-9
+# What pandas calls medc's types.
+TYPES = {"bigint": "int64", "double": "float64", "boolean": "bool_", "timestamp_ntz": "datetime64"}
 
 
-def subject(kwargs):
-    """The columns that an expectation speaks of."""
-    pair = [kwargs[key] for key in ("column_A", "column_B") if key in kwargs]
-    return kwargs.get("column") or "+".join(kwargs.get("column_list", pair))
+@dataclasses.dataclass
+class Pair:
+    """What both say of one expectation."""
+
+    version: str
+    exported: bool
+    case: dict
+    name: str
+    kwargs: dict
+    theirs: dict
+    ours: dict
+
+    def __str__(self):
+        pair = [self.kwargs[key] for key in ("column_A", "column_B") if key in self.kwargs]
+        subject = self.kwargs.get("column") or "+".join(self.kwargs.get("column_list", pair))
+        return f"{self.version}{' exported' if self.exported else ''} {self.case['name']} {self.name} {subject}"
 
 
 def n_sentences(name, kwargs):
     """How many sentences medc makes of an expectation."""
-    if name == "expect_column_quantile_values_to_be_between":
-        return len(kwargs["quantile_ranges"]["quantiles"])
-    return 1
+    return len(kwargs["quantile_ranges"]["quantiles"]) if name == "expect_column_quantile_values_to_be_between" else 1
 
 
 def joined(outcomes):
     """One result of the outcomes of one expectation."""
     first = outcomes[0]
-    if len(outcomes) == 1:
+    if first["kind"] != "quantile":
         return first
     observed = [outcome["observed"] for outcome in outcomes]
     return {**first, "success": all(outcome["success"] for outcome in outcomes), "observed": observed}
 
 
-def number(value):
-    """A number, however it is written; `None` for what is none."""
-    if isinstance(value, bool) or value is None:
-        return None
-    try:
-        read = float(value)
-    except (TypeError, ValueError):
-        return None
-    return None if math.isnan(read) else read
+def plain(value):
+    """A value, however it is written: numbers as floats, instants as such, missing ones as `None`."""
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, (list, tuple)):
+        return [plain(one) for one in value]
+    if isinstance(value, str):
+        try:
+            return datetime.datetime.fromisoformat(value) if len(value) > 10 else float(value)
+        except ValueError:
+            return value
+    return None if isinstance(value, float) and math.isnan(value) else float(value)
 
 
 def equal(left, right):
-    """Whether two observed values are equal; numbers within the tolerance."""
-    if isinstance(left, dict) and "values" in left:
-        left = left["values"]
+    """Whether two values are equal; numbers within the tolerance."""
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(equal(one, other) for one, other in zip(left, right))
-    one, other = number(left), number(right)
-    if one is None or other is None:
-        return one is other
-    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return type(left) is type(right) and left == right
 
 
-def differences(theirs, ours):
-    """The fields in which two results differ, with both values."""
+def in_order(values):
+    """Values of a set, in an order that both sides get."""
+    return sorted((plain(value) for value in values), key=lambda value: (str(type(value)), value))
+
+
+def differing(pair, fields):
+    """The fields in which two results differ, with both values. `fields` counts what was compared."""
+    theirs, ours = pair.theirs, pair.ours
     if "exception" in theirs:
         yield "exception", theirs["exception"], ours["success"]
         return
-    if theirs["success"] != ours["success"]:
-        yield "success", theirs["success"], ours["success"]
-    if "unexpected_count" in theirs and "element_count" in theirs:
-        missing = theirs.get("missing_count") or 0
-        considered = theirs["element_count"] - missing
-        if considered != ours["n_considered"]:
-            yield "considered", considered, ours["n_considered"]
-        if theirs["unexpected_count"] != ours["n_violating"]:
-            yield "unexpected_count", theirs["unexpected_count"], ours["n_violating"]
-        percent = 100 * ours["n_violating"] / ours["n_considered"] if ours["n_considered"] else None
-        if not equal(theirs.get("unexpected_percent"), percent):
-            yield "unexpected_percent", theirs.get("unexpected_percent"), percent
-    elif isinstance(theirs.get("observed_value"), (int, float, dict)) or ours["observed"] is not None:
-        if number(theirs.get("observed_value")) is not None or isinstance(theirs.get("observed_value"), dict):
-            if not equal(theirs["observed_value"], ours["observed"]):
-                yield "observed_value", theirs["observed_value"], ours["observed"]
+    compared = [("success", theirs["success"], ours["success"])]
+    if "element_count" in theirs and "unexpected_count" in theirs:
+        compared += counts(theirs, ours)
+        if "unexpected_index_list" in theirs:
+            compared.append(("rows", *rows(pair)))
+    else:
+        compared += observed(pair)
+    for field, left, right in compared:
+        fields[field] += 1
+        if not equal(left, right):
+            yield field, left, right
+
+
+def counts(theirs, ours):
+    """Counts and percentages of an expectation about rows."""
+    n_rows, n_considered, n_violating = (float(ours[key]) for key in ("n_rows", "n_considered", "n_violating"))
+    element_count = plain(theirs["element_count"])
+    missing = plain(theirs.get("missing_count")) or 0.0
+    yield "considered", element_count - missing, n_considered
+    yield "unexpected_count", plain(theirs["unexpected_count"]), n_violating
+
+    def percent(part, whole):
+        return 100 * part / whole if whole else None
+
+    # Rows that are left out for their missing values are no elements at all.
+    n_elements = n_rows if "missing_count" in theirs and missing else n_considered
+    for field, value in [
+        ("unexpected_percent", percent(n_violating, n_considered)),
+        ("unexpected_percent_nonmissing", percent(n_violating, n_considered)),
+        ("unexpected_percent_total", percent(n_violating, n_elements)),
+        ("missing_percent", percent(n_elements - n_considered, n_elements)),
+    ]:
+        if field in theirs:
+            yield field, plain(theirs[field]), value
+
+
+def rows(pair):
+    """The rows that violate: those that the library names, of which medc shows the first."""
+    case, shown = pair.case, [row_of(row) for row in pair.ours["examples"]]
+    left = collections.Counter(
+        row_of({name: as_text(case["rows"][place][name]) for name in case["columns"]})
+        for place in pair.theirs["unexpected_index_list"]
+    )
+    n_left = min(left.total(), N_EXAMPLES)
+    strangers = list((collections.Counter(shown) - left).elements())
+    return [float(n_left), []], [float(len(shown)), [str(row) for row in strangers]]
+
+
+def row_of(row):
+    """A row that can be compared."""
+    return tuple(sorted((name, plain(value)) for name, value in row.items()))
+
+
+def as_text(value):
+    """A value as medc casts it to text."""
+    return str(value).lower() if isinstance(value, bool) else value
+
+
+def observed(pair):
+    """What an expectation about a column or a table found."""
+    theirs, ours, name = pair.theirs, pair.ours, pair.name
+    value = ours["observed"]
+    if name == "expect_column_most_common_value_to_be_in_set":
+        # medc shows the values that should not be the most common ones, and none where it succeeds.
+        wanted = [] if pair.kwargs.get("ties_okay") or len(theirs["observed_value"]) > 1 else pair.kwargs["value_set"]
+        left = [] if ours["success"] else in_order(set(theirs["observed_value"]) - set(wanted))
+        yield "most_common", left, in_order(row[pair.kwargs["column"]] for row in ours["examples"])
+    elif "partial_unexpected_list" in theirs or "partial_missing_list" in theirs:
+        wanted, found = set(map(plain, pair.kwargs["value_set"])), set(map(plain, value or []))
+        for field, beyond in [("partial_unexpected_list", found - wanted), ("partial_missing_list", wanted - found)]:
+            if field in theirs:
+                listed = in_order(theirs[field])
+                yield field, listed, in_order(beyond) if len(listed) < N_EXAMPLES else listed
+    elif "_distinct_values_" in name:
+        yield "observed_set", in_order(theirs["observed_value"]), in_order(value or [])
+    elif name == "expect_table_columns_to_match_set":
+        yield "observed_columns", in_order(theirs["observed_value"]), in_order(value)
+    elif name.endswith(("_of_type", "_in_type_list", "_type_to_be")):
+        yield "observed_type", theirs["observed_value"], TYPES.get(value, value)
+    elif isinstance(theirs.get("observed_value"), dict):
+        yield "observed_quantiles", plain(theirs["observed_value"]["values"]), plain(value)
+    elif "observed_value" in theirs:
+        yield "observed_value", plain(theirs["observed_value"]), plain(value)
+
+
+def of_read(version, case, results, outcomes):
+    """The pairs of a suite that medc reads; a text where they cannot be paired."""
+    entries, queue = written.of_version(case, version), list(outcomes)
+    expected = sum(n_sentences(*entry) for entry in entries)
+    if expected != len(queue):
+        yield f"{version} {case['name']}: {expected} sentences, medc has results for {len(queue)}"
+        return
+    for (name, kwargs), theirs in zip(entries, results):
+        ours = joined([queue.pop(0) for _ in range(n_sentences(name, kwargs))])
+        yield Pair(version, False, case, name, kwargs, theirs, ours)
+
+
+def of_written(version, case, results, outcomes):
+    """The pairs of a suite that medc writes; a text where they cannot be paired."""
+    queue = list(outcomes)
+    for entry in results:
+        # Sentences that cannot be exported are left out.
+        while queue and queue[0]["label"] != entry["label"]:
+            queue.pop(0)
+        if not queue:
+            yield f"{version} exported {case['name']}: `{entry['label']}` is no sentence of medc's"
+            return
+        ours = joined([queue.pop(0)])
+        if "result" in entry:
+            yield Pair(version, True, case, entry["type"], entry["kwargs"], entry["result"], ours)
+
+
+def outcomes_by_table(folder):
+    """medc's outcomes, with the examples that only its ledger has."""
+    report = json.loads((folder / "report.json").read_text())
+    ledger = [json.loads(line) for line in (folder / "ledger.jsonl").read_text().splitlines()]
+    outcomes = collections.defaultdict(list)
+    for table in report["tables"]:
+        for outcome in table.get("expectations", []):
+            row = ledger.pop(0)
+            assert (row["table_name"], row["label"]) == (table["table"], outcome["label"]), (row, outcome)
+            if outcome["kind"] != "cast":
+                outcomes[table["table"]].append({**outcome, "examples": json.loads(row["examples"] or "[]")})
+    return outcomes
 
 
 def main():
-    folder, report, versions = pathlib.Path(sys.argv[1]), json.loads(pathlib.Path(sys.argv[2]).read_text()), sys.argv[3:]
-    outcomes = {table["table"]: table.get("expectations", []) for table in report["tables"]}
-    listed = json.loads((pathlib.Path(__file__).parent / "differences.json").read_text())
-    used, unexplained, counts = set(), [], collections.Counter()
+    folder, versions = pathlib.Path(sys.argv[1]), sys.argv[2:]
+    outcomes, cases = outcomes_by_table(folder), json.loads((folder / "cases.json").read_text())
+    fields, explained, unexplained = collections.Counter(), collections.Counter(), []
+    counted, failing, names = collections.Counter(), {version: set() for version in versions}, collections.defaultdict(set)
     for version in versions:
         results = json.loads((folder / f"{version}.json").read_text())
-        for case in json.loads((folder / "cases.json").read_text()):
-            table = f"v{version.replace('.', '_')}.{case['name']}"
-            entries, queue = written.of_version(case, version), [outcome for outcome in outcomes.get(table, []) if outcome["kind"] != "cast"]
-            expected = sum(n_sentences(*entry) for entry in entries)
-            if expected != len(queue):
-                unexplained.append(f"{table}: {expected} sentences, medc has results for {len(queue)}")
-                continue
-            for (name, kwargs), theirs in zip(entries, results[case["name"]]):
-                ours = joined([queue.pop(0) for _ in range(n_sentences(name, kwargs))])
-                found = list(differences(theirs, ours))
-                counts["compared"] += 1
-                counts["failing"] += not theirs["success"] and not ours["success"] and not found
+        for case in cases:
+            ours = outcomes[f"{written.layer(version)}.{case['name']}"]
+            pairs = [*of_read(version, case, results["cases"][case["name"]], ours)]
+            pairs += of_written(version, case, results["exported"][case["name"]], ours)
+            for pair in pairs:
+                if isinstance(pair, str):
+                    unexplained.append(pair)
+                    continue
+                found = list(differing(pair, fields))
+                counted["exported" if pair.exported else "read"] += 1
+                names[version].add(pair.name)
+                if not found and not pair.theirs["success"]:
+                    failing[version].add((pair.name, json.dumps(pair.kwargs, sort_keys=True)))
                 for field, left, right in found:
-                    key = f"{version} {case['name']} {name} {subject(kwargs)} {field}"
-                    matching = [index for index, entry in enumerate(listed) if explains(entry, key, kwargs)]
-                    used.update(matching)
-                    counts["explained"] += bool(matching)
-                    if not matching:
-                        unexplained.append(f"{key}: Great Expectations {left!r}, medc {right!r}   {json.dumps(kwargs)}")
-    stale = [entry for index, entry in enumerate(listed) if index not in used]
-    unexplained += [f"this listed difference does not occur: {json.dumps(entry)}" for entry in stale]
-    if counts["failing"] < LEAST_FAILING:
-        unexplained.append(f"only {counts['failing']} expectations fail on both sides with the same counts")
-    print("\n".join(unexplained))
-    print(f"{counts['compared']} compared, {counts['failing']} fail on both sides alike, {counts['explained']} differ with a reason")
+                    reasons = [one for one in differences.ALL if one.explains(pair, field, left, right)]
+                    explained.update(one.reason for one in reasons[:1])
+                    if not reasons:
+                        said = f"{pair} {field}: Great Expectations {left!r}, medc {right!r}"
+                        unexplained.append(f"{said}   {json.dumps(pair.kwargs)}")
+    unexplained += [f"this does not occur: {one.reason}" for one in differences.ALL if not explained[one.reason]]
+    unexplained += [f"docs/great-expectations.md does not say: {reason}" for reason in unsaid(folder)]
+    unexplained += of_iris(folder, outcomes)
+    unexplained += uncovered(folder, versions, cases, names)
+    alike = set.intersection(*failing.values())
+    if len(alike) < LEAST_FAILING:
+        unexplained.append(f"only {len(alike)} different expectations fail everywhere with the same counts")
+    print("\n".join([*unexplained, *(f"{n:5} differ: {reason}" for reason, n in explained.items())]))
+    print(", ".join(f"{n} {field}" for field, n in sorted(fields.items())))
+    print(
+        f"{counted['read']} results of suites that medc reads and {counted['exported']} of suites that it writes compared; "
+        f"{len(alike)} different expectations fail with every version alike, {explained.total()} differences have a reason"
+    )
     return 1 if unexplained else 0
 
 
-def explains(entry, key, kwargs):
-    """Whether a listed difference is the one of `key`."""
-    wanted = entry.get("with", {})
-    return any(fnmatch.fnmatch(key, pattern) for pattern in entry["of"]) and wanted.items() <= kwargs.items()
+def unsaid(folder):
+    """The reasons that users cannot read."""
+    page = pathlib.Path(__file__).resolve().parents[3] / "docs/great-expectations.md"
+    said = " ".join(page.read_text().split())
+    return [one.reason for one in differences.ALL if one.reason not in said]
+
+
+def of_iris(folder, outcomes):
+    """Sentences of the suites that `specs/iris` itself judges otherwise than they were judged here."""
+    keys = ("label", "n_rows", "n_considered", "n_violating", "observed", "success")
+    for table in json.loads((folder / "iris.json").read_text())["tables"]:
+        name = table["table"].partition(".")[2]
+        judged = [[outcome[key] for key in keys] for outcome in table["expectations"]]
+        for outcome in outcomes.get(f"{written.layer('1')}.{name}", []):
+            if [outcome[key] for key in keys] not in judged:
+                yield f"specs/iris judges `{outcome['label']}` of {name} otherwise"
+
+
+def uncovered(folder, versions, cases, names):
+    """What should have been compared and was not."""
+    known = set(json.loads((folder / "known.json").read_text()))
+    for version in versions:
+        both = known & set(json.loads((folder / f"{version}.json").read_text())["names"])
+        for name in sorted(both - names[version] - set(differences.NOT_ON_PANDAS)):
+            yield f"{version}: `{name}` is known to both and compared nowhere"
+        for name in sorted(set(differences.NOT_ON_PANDAS) & names[version]):
+            yield f"{version}: `{name}` is compared, and listed as one that is not"
+    values = {case["name"]: [value for row in case["rows"] for value in row.values()] for case in cases}
+    covered = {
+        "an empty table": any(not found for found in values.values()),
+        "missing values": any(None in found for found in values.values()),
+        "NaN": any(written.NAN in found for found in values.values()),
+        "numbers, texts and truth in one column": {str, int, float, bool} <= set(map(type, values["mixed"])),
+        "real rows": {"iris_bronze", "iris_silver", "iris_gold"} <= set(values),
+        "shares at the border": sum(len(case["expectations"]) for case in cases if case["name"].startswith("border")) > 50,
+    }
+    yield from (f"nothing is compared of {what}" for what, is_covered in covered.items() if not is_covered)
 
 
 if __name__ == "__main__":

@@ -1,20 +1,26 @@
 """What the installed Great Expectations says of the cases: `judge.py FOLDER VERSION` writes `VERSION.json`.
 
-Each expectation is validated by itself, so that one that raises does not hide the others.
+Two sorts of suites: those that medc reads (`cases.json`), and those that `medc export great-expectations` wrote into
+`exported-VERSION`, which the library loads from its own store of suites. Each expectation is validated by itself, so that
+one that raises does not hide the others.
 """
 
 import json
 import logging
 import pathlib
+import shutil
+import sqlite3
 import sys
 import warnings
 
 import great_expectations as gx
 import pandas as pd
+from great_expectations.expectations.registry import list_registered_expectation_implementations
 
 import cases as written
 
-FIELDS = ("element_count", "missing_count", "unexpected_count", "unexpected_percent", "unexpected_percent_total", "observed_value")
+# The library shows so many values in its lists of values that should not, or should, be there.
+PARTIAL = 20
 
 
 def frame(case):
@@ -36,74 +42,151 @@ def frame(case):
     return pd.DataFrame(columns)
 
 
-def old_validate(context, asset, suite_name, case, version):
-    """With the API of 0.18."""
-    from great_expectations.core import ExpectationConfiguration, ExpectationSuite
-
-    suite = ExpectationSuite(expectation_suite_name=suite_name)
-    context.add_expectation_suite(expectation_suite=suite)
-    request = asset.build_batch_request(dataframe=frame(case))
-    validator = context.get_validator(batch_request=request, expectation_suite_name=suite_name)
-    for name, kwargs in written.of_version(case, version):
-        try:
-            configuration = ExpectationConfiguration(expectation_type=name, kwargs=kwargs)
-            [result] = validator.graph_validate(
-                configurations=[configuration],
-                runtime_configuration={"catch_exceptions": True, "result_format": {"result_format": "COMPLETE"}},
-            )
-        except Exception as error:  # a configuration that the library refuses
-            yield {"success": False, "exception": f"{type(error).__name__}: {error}"}
-            continue
-        yield result
+def among(case, rows, condition):
+    """The rows for which a condition in SQL is true. Exported conditions are Spark's, which pandas does not run."""
+    connection = sqlite3.connect(":memory:")
+    names = ", ".join(f"`{name}`" for name in case["columns"])
+    connection.execute(f"CREATE TABLE batch ({names})")
+    places = ", ".join("?" for _ in case["columns"])
+    values = [tuple(row[name] for name in case["columns"]) for row in case["rows"]]
+    connection.executemany(f"INSERT INTO batch VALUES ({places})", values)
+    kept = connection.execute(f"SELECT rowid - 1 FROM batch WHERE {condition}").fetchall()
+    return rows.loc[[place for (place,) in kept]]
 
 
-def new_validate(asset, case, version):
-    """With the API of 1.x."""
-    batch = asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": frame(case)})
-    for name, kwargs in written.of_version(case, version):
-        try:
-            suite = gx.ExpectationSuite(name="one", expectations=[{"type": name, "kwargs": kwargs}])
-            [result] = batch.validate(suite, result_format="COMPLETE").results
-        except Exception as error:  # a configuration that the library refuses
-            yield {"success": False, "exception": f"{type(error).__name__}: {error}"}
-            continue
-        yield result
+class Old:
+    """The API of 0.18."""
 
+    def __init__(self, store):
+        self.store = gx.get_context(mode="file", project_root_dir=store)
+        self.context = gx.get_context(mode="ephemeral")
+        self.context.variables.progress_bars = {"globally": False}
+        self.source = self.context.sources.add_pandas("memory")
 
-def plain(result):
-    """The parts of a result that are compared."""
-    if isinstance(result, dict):
+    def load(self, name):
+        """The expectations of a suite in the store: type, arguments, meta."""
+        suite = self.store.get_expectation_suite(name)
+        return [(one.expectation_type, one.kwargs, one.meta, None) for one in suite.expectations]
+
+    def batch(self, name, rows):
+        asset = self.source.add_dataframe_asset(name)
+        self.context.add_expectation_suite(expectation_suite_name=name)
+        return self.context.get_validator(
+            batch_request=asset.build_batch_request(dataframe=rows), expectation_suite_name=name
+        )
+
+    def validate(self, batch, name, kwargs, parameters, _):
+        from great_expectations.core import ExpectationConfiguration
+
+        configuration = ExpectationConfiguration(expectation_type=name, kwargs=dict(kwargs))
+        configuration.process_evaluation_parameters(parameters)
+        [result] = batch.graph_validate(
+            configurations=[configuration],
+            runtime_configuration={"catch_exceptions": True, "result_format": {"result_format": "COMPLETE"}},
+        )
         return result
-    read = result.to_json_dict()
+
+
+class New:
+    """The API of 1.x."""
+
+    def __init__(self, store):
+        self.store = gx.get_context(mode="file", project_root_dir=store)
+        self.context = gx.get_context(mode="ephemeral")
+        self.context.variables.progress_bars = {"globally": False}
+        self.source = self.context.data_sources.add_pandas("memory")
+
+    def load(self, name):
+        """The expectations of a suite in the store: type, arguments, meta, the expectation itself."""
+        listed = []
+        for one in self.store.suites.get(name).expectations:
+            read = one.configuration.to_json_dict()
+            listed.append((read["type"], read["kwargs"], read["meta"], one))
+        return listed
+
+    def batch(self, name, rows):
+        asset = self.source.add_dataframe_asset(name)
+        return asset.add_batch_definition_whole_dataframe("all").get_batch(batch_parameters={"dataframe": rows})
+
+    def validate(self, batch, name, kwargs, parameters, expectation):
+        if expectation is not None:
+            return batch.validate(expectation, result_format="COMPLETE")
+        suite = gx.ExpectationSuite(name="one", expectations=[{"type": name, "kwargs": kwargs}])
+        [result] = batch.validate(suite, result_format="COMPLETE", expectation_parameters=parameters).results
+        return result
+
+
+def judged(library, batch, name, kwargs, parameters, expectation=None):
+    """The parts of a result that are compared."""
+    try:
+        read = library.validate(batch, name, kwargs, parameters, expectation).to_json_dict()
+    except Exception as error:  # a configuration that the library refuses
+        return {"success": False, "exception": f"{type(error).__name__}: {error}"[:200]}
     exception = read.get("exception_info") or {}
     if "raised_exception" not in exception:
         exception = next((inner for inner in exception.values() if isinstance(inner, dict)), {})
     if exception.get("raised_exception"):
         return {"success": False, "exception": str(exception.get("exception_message"))[:200]}
-    kept = {key: read["result"][key] for key in FIELDS if key in read["result"]}
-    return {"success": bool(read["success"]), **kept}
+    left = ("unexpected_index_query", "partial_unexpected_counts", "partial_unexpected_index_list", "unexpected_list")
+    return {"success": bool(read["success"]), **{key: value for key, value in read["result"].items() if key not in left}}
+
+
+def of_cases(library, cases, version):
+    """Results of the suites that medc reads."""
+    results = {}
+    for case in cases:
+        batch = library.batch(case["name"], frame(case))
+        parameters = case.get("parameters", {})
+        entries = written.of_version(case, version)
+        results[case["name"]] = [judged(library, batch, name, kwargs, parameters) for name, kwargs in entries]
+    return results
+
+
+def of_exported(library, cases, folder, version):
+    """Results of the suites that medc wrote."""
+    store = pathlib.Path(library.store.root_directory) / "expectations"
+    for file in sorted((folder / f"exported-{version}").glob("*.json")):
+        shutil.copy(file, store / file.name)
+    results = {}
+    for case in cases:
+        name = f"{written.layer(version)}_{case['name']}"
+        rows, batches, results[case["name"]] = frame(case), {}, []
+        for type_name, kwargs, meta, expectation in library.load(name):
+            kwargs = {key: value for key, value in kwargs.items() if key != "batch_id"}
+            entry = {"type": type_name, "kwargs": dict(kwargs), "label": meta["medc"]["label"]}
+            results[case["name"]].append(entry)
+            if type_name == "unexpected_rows_expectation":
+                continue
+            condition = kwargs.pop("row_condition", None)
+            if isinstance(condition, dict):
+                condition = condition["pass_through_filter"]
+            if condition is not None:
+                # The expectation as it was loaded, without the part that pandas cannot run.
+                kwargs.pop("condition_parser")
+                expectation = None
+            if condition not in batches:
+                kept = rows if condition is None else among(case, rows, condition)
+                batches[condition] = library.batch(f"{name}_{len(batches)}", kept)
+            entry["result"] = judged(library, batches[condition], type_name, kwargs, {}, expectation)
+    return results
 
 
 def main():
     warnings.filterwarnings("ignore")
     logging.disable(logging.CRITICAL)
     folder, version = pathlib.Path(sys.argv[1]), sys.argv[2]
-    context = gx.get_context(mode="ephemeral")
-    results = {}
-    if version != "0.18":
-        context.variables.progress_bars = {"globally": False}
-    sources = context.sources if version == "0.18" else context.data_sources
-    source = sources.add_pandas("memory")
-    for case in json.loads((folder / "cases.json").read_text()):
-        asset = source.add_dataframe_asset(case["name"])
-        if version == "0.18":
-            judged = old_validate(context, asset, case["name"], case, version)
-        else:
-            judged = new_validate(asset, case, version)
-        results[case["name"]] = [plain(result) for result in judged]
+    store = folder / f"store-{version}"
+    store.mkdir()
+    library = Old(store) if version == "0.18" else New(store)
+    cases = json.loads((folder / "cases.json").read_text())
+    results = {
+        "names": sorted(list_registered_expectation_implementations()),
+        "cases": of_cases(library, cases, version),
+        "exported": of_exported(library, cases, folder, version),
+    }
     (folder / f"{version}.json").write_text(json.dumps(results, default=str))
-    n_results = sum(len(judged) for judged in results.values())
-    print(f"great_expectations {gx.__version__}: {n_results} expectations on {len(results)} tables")
+    n_read, n_written = (sum(map(len, results[sort].values())) for sort in ("cases", "exported"))
+    print(f"great_expectations {gx.__version__}: {n_read} expectations that medc reads, {n_written} that it wrote")
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ use futures::StreamExt;
 
 use super::keys::Hash;
 use super::packed::{Mixed, pack};
-use crate::ir::{Node, TableRef, Test};
+use crate::ir::{Assertion, Node, TableRef, Test};
 
 /// The different keys of a table.
 #[derive(Debug)]
@@ -48,6 +48,8 @@ pub(in crate::engines::local) async fn of_references(
     hash: Hash,
     bound_bytes: usize,
 ) -> Vec<(usize, Arc<Known>)> {
+    let is_reference = |one: &&Assertion| matches!(one.test, Test::Reference { .. });
+    let share_bytes = bound_bytes / node.assertions.iter().filter(is_reference).count().max(1);
     let mut found: Vec<(usize, Arc<Known>)> = Vec::new();
     let mut read: Vec<(&TableRef, &[String], Vec<DataType>, Arc<Known>)> = Vec::new();
     for (place, assertion) in node.assertions.iter().enumerate() {
@@ -69,7 +71,7 @@ pub(in crate::engines::local) async fn of_references(
             let name = TableReference::partial(table.name.layer.as_str(), table.name.name.as_str());
             let names: Vec<Expr> = referenced.iter().map(|name| ident(name.to_lowercase())).collect();
             let rows = context.table(name).await?.select(names)?;
-            Known::read(rows, &types, hash, bound_bytes / node.assertions.len().min(4)).await
+            Known::read(rows, &types, hash, share_bytes).await
         };
         // What cannot be read now is told of when it is joined.
         if let Ok(Some(known)) = known.await {

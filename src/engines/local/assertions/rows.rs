@@ -41,7 +41,9 @@ pub(in crate::engines::local) struct Around {
 /// The row tests of a node, compiled.
 pub(in crate::engines::local) struct RowTests {
     node: Node,
+    /// Those of all rows, then those of the rows that stay.
     tests: Vec<RowTest>,
+    n_on_all: usize,
     keys: Vec<KeyTest>,
     conditions: Conditions,
     tallies: Mutex<Vec<Tally>>,
@@ -122,10 +124,27 @@ pub(in crate::engines::local) fn compile(
         });
         tests.extend(found.map_err(|error| failure::carry(node, assertion, &error))?);
     }
+    // A reference that takes no rows out is judged of the rows that stay, like every test that looks at other rows.
+    let is_on_kept = |test: &RowTest| {
+        let takes_out = matches!(test.on_violation, OnViolation::Drop | OnViolation::Quarantine);
+        matches!(test.violated, Violated::Unknown { .. }) && !takes_out
+    };
+    let (on_kept, mut tests): (Vec<_>, Vec<_>) = tests.into_iter().partition(is_on_kept);
+    let n_on_all = tests.len();
+    tests.extend(on_kept);
     let keys = compiling.keys(node, around)?;
     let tallies = Mutex::new(vec![Tally::default(); tests.len()]);
     let key_tallies = Mutex::new(vec![Some(Tally::default()); keys.len()]);
-    Ok(RowTests { conditions: compiling.conditions, node: node.clone(), tests, keys, tallies, key_tallies, quarantine })
+    Ok(RowTests {
+        conditions: compiling.conditions,
+        node: node.clone(),
+        tests,
+        n_on_all,
+        keys,
+        tallies,
+        key_tallies,
+        quarantine,
+    })
 }
 
 struct Compiling<'a> {
@@ -234,30 +253,27 @@ impl RowTests {
     /// Tests a batch; returns the rows that stay.
     pub(in crate::engines::local) fn check(&self, batch: RecordBatch) -> Result<RecordBatch> {
         let mut masks = self.conditions.over(&batch);
+        let (on_all, on_kept) = self.tests.split_at(self.n_on_all);
         let mut judged = Vec::with_capacity(self.tests.len());
-        for test in &self.tests {
-            let begun = Instant::now();
-            let one = self.judge(test, &batch, &mut masks).map_err(|error| {
-                match self.node.assertions.get(test.assertion) {
-                    Some(assertion) => failure::carry(&self.node, assertion, &error),
-                    None => error,
-                }
-            })?;
-            judged.push(Judged { duration: begun.elapsed(), ..one });
+        for test in on_all {
+            judged.push(self.judge(test, &batch, None, &mut masks)?);
         }
-        self.tally(&batch, &judged)?;
         let mut gone: Option<BooleanBuffer> = None;
-        let mut quarantined: Vec<(&RowTest, &BooleanBuffer)> = Vec::new();
+        let mut quarantined: Vec<(&RowTest, BooleanBuffer)> = Vec::new();
         for (test, Judged { violated, .. }) in
-            self.tests.iter().zip(&judged).filter(|(_, judged)| judged.counts.n_violating > 0)
+            on_all.iter().zip(&judged).filter(|(_, judged)| judged.counts.n_violating > 0)
         {
             match test.on_violation {
                 OnViolation::Fail | OnViolation::Warn => continue,
                 OnViolation::Drop => {}
-                OnViolation::Quarantine => quarantined.push((test, violated)),
+                OnViolation::Quarantine => quarantined.push((test, violated.clone())),
             }
             gone = Some(gone.map_or_else(|| violated.clone(), |gone| &gone | violated));
         }
+        for test in on_kept {
+            judged.push(self.judge(test, &batch, gone.as_ref(), &mut masks)?);
+        }
+        self.tally(&batch, &judged)?;
         self.quarantine(&batch, &quarantined)?;
         self.gather(&batch, gone.as_ref(), &mut masks)?;
         match gone {
@@ -266,38 +282,29 @@ impl RowTests {
         }
     }
 
-    fn judge(&self, test: &RowTest, batch: &RecordBatch, masks: &mut Masks<'_>) -> Result<Judged> {
-        let n_rows = batch.num_rows();
-        let (among, considered) = looked_at(test.filter, test.considered, masks)?;
-        let mut violated = match &test.violated {
-            Violated::Where(place) => masks.mask(*place, considered.as_ref())?,
-            Violated::Marked { marks, row } => marked(marks, batch.column(*row)),
-            Violated::Unknown { known, columns } => !&known.rows(&picked(batch, columns))?,
-        };
-        if let Some(considered) = &considered {
-            violated = &violated & considered;
-        }
-        let n_set = |rows: Option<&BooleanBuffer>| rows.map_or(n_rows, BooleanBuffer::count_set_bits) as u64;
-        let counts = Counts {
-            n_rows: n_set(among.as_ref()),
-            n_considered: n_set(considered.as_ref()),
-            n_violating: violated.count_set_bits() as u64,
-        };
-        Ok(Judged { counts, violated, duration: Duration::ZERO })
+    /// What a test says of the rows that are not gone.
+    fn judge(
+        &self,
+        test: &RowTest,
+        batch: &RecordBatch,
+        gone: Option<&BooleanBuffer>,
+        masks: &mut Masks<'_>,
+    ) -> Result<Judged> {
+        let begun = Instant::now();
+        let judged =
+            violations(test, batch, gone, masks).map_err(|error| match self.node.assertions.get(test.assertion) {
+                Some(assertion) => failure::carry(&self.node, assertion, &error),
+                None => error,
+            })?;
+        Ok(Judged { duration: begun.elapsed(), ..judged })
     }
 
     /// Counts the rows that stay and gathers their keys. A `where` that fails is left to who reads the rows again.
     fn gather(&self, batch: &RecordBatch, gone: Option<&BooleanBuffer>, masks: &mut Masks<'_>) -> Result<()> {
-        let without_gone = |rows: Option<BooleanBuffer>| match (rows, gone) {
-            (rows, None) => rows,
-            (None, Some(gone)) => Some(!gone),
-            (Some(rows), Some(gone)) => Some(&rows & &!gone),
-        };
         for (place, test) in self.keys.iter().enumerate() {
             let begun = Instant::now();
-            let looked_at = looked_at(test.filter, test.considered, masks);
+            let looked_at = looked_at((test.filter, test.considered), gone, masks);
             let counts = if let Ok((among, considered)) = looked_at {
-                let (among, considered) = (without_gone(among), without_gone(considered));
                 if let Gathering::Own { columns, gathered } = &test.gathering {
                     gathered.add(&picked(batch, columns), considered.as_ref())?;
                 }
@@ -327,9 +334,9 @@ impl RowTests {
         Ok(())
     }
 
-    fn quarantine(&self, batch: &RecordBatch, violated: &[(&RowTest, &BooleanBuffer)]) -> Result<()> {
+    fn quarantine(&self, batch: &RecordBatch, violated: &[(&RowTest, BooleanBuffer)]) -> Result<()> {
         let Some(quarantine) = &self.quarantine else { return Ok(()) };
-        let Some(rows) = violated.iter().map(|(_, rows)| (*rows).clone()).reduce(|all, rows| &all | &rows) else {
+        let Some(rows) = violated.iter().map(|(_, rows)| rows.clone()).reduce(|all, rows| &all | &rows) else {
             return Ok(());
         };
         let label = |test: &RowTest| Some(self.node.assertions.get(test.assertion)?.label.clone());
@@ -398,21 +405,52 @@ pub(in crate::engines::local) struct KeyedTest {
     pub(in crate::engines::local) duration: Duration,
 }
 
-/// The rows that a test's `where` lets through, and those of them that it considers; `None` for all.
+fn violations(
+    test: &RowTest,
+    batch: &RecordBatch,
+    gone: Option<&BooleanBuffer>,
+    masks: &mut Masks<'_>,
+) -> Result<Judged> {
+    let n_rows = batch.num_rows();
+    let (among, considered) = looked_at((test.filter, test.considered), gone, masks)?;
+    let mut violated = match &test.violated {
+        Violated::Where(place) => masks.mask(*place, considered.as_ref())?,
+        Violated::Marked { marks, row } => marked(marks, batch.column(*row)),
+        Violated::Unknown { known, columns } => !&known.rows(&picked(batch, columns))?,
+    };
+    if let Some(considered) = &considered {
+        violated = &violated & considered;
+    }
+    let n_set = |rows: Option<&BooleanBuffer>| rows.map_or(n_rows, BooleanBuffer::count_set_bits) as u64;
+    let counts = Counts {
+        n_rows: n_set(among.as_ref()),
+        n_considered: n_set(considered.as_ref()),
+        n_violating: violated.count_set_bits() as u64,
+    };
+    Ok(Judged { counts, violated, duration: Duration::ZERO })
+}
+
+/// Of the rows that are not gone, those that a test's `where` lets through, and those of them that it considers; `None` for
+/// all.
 fn looked_at(
-    filter: Option<usize>,
-    considered: Option<usize>,
+    (filter, considered): (Option<usize>, Option<usize>),
+    gone: Option<&BooleanBuffer>,
     masks: &mut Masks<'_>,
 ) -> Result<(Option<BooleanBuffer>, Option<BooleanBuffer>)> {
-    let among = filter.map(|place| masks.mask(place, None)).transpose()?;
-    let considered = match considered {
-        Some(place) => Some(match (masks.mask(place, among.as_ref())?, &among) {
-            (considered, Some(among)) => &considered & among,
-            (considered, None) => considered,
-        }),
-        None => among.clone(),
-    };
+    let among = within(filter, gone.map(|gone| !gone), masks)?;
+    let considered = within(considered, among.clone(), masks)?;
     Ok((among, considered))
+}
+
+/// Those of `rows` for which a condition holds, where there is one.
+fn within(
+    condition: Option<usize>,
+    rows: Option<BooleanBuffer>,
+    masks: &mut Masks<'_>,
+) -> Result<Option<BooleanBuffer>> {
+    let Some(place) = condition else { return Ok(rows) };
+    let holding = masks.mask(place, rows.as_ref())?;
+    Ok(Some(rows.map_or_else(|| holding.clone(), |rows| &holding & &rows)))
 }
 
 fn picked(batch: &RecordBatch, columns: &[usize]) -> Vec<ArrayRef> {

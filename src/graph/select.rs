@@ -1,25 +1,25 @@
 //! Selectors: which tables a command is for, in dbt's way of saying it.
 //!
-//! In: the graph and what `--select` was given. Out: a set of nodes, never empty. A selector is a term with an optional
+//! In: the graph and what `--select` or a job's `select` was given. Out: a set of nodes, never empty. A selector is a term with an optional
 //! `+` in front (and all that it reads) and behind (and all that reads it); a term is `layer.name` or `name` with the
 //! wildcards `*` and `?`, `tag:t`, or `layer:l`. Several selectors are joined; the parts of one separated by commas are
 //! intersected. A selector that finds nothing is an error, since it is most often misspelt.
 
 use std::collections::BTreeSet;
 
-use crate::graph::Graph;
+use super::Graph;
 use crate::ir::{Node, NodeId};
 use crate::name;
 
 /// Why a selector cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct NoSuchSelection {
-    pub(super) message: String,
-    pub(super) help: Option<String>,
+pub struct NoSuchSelection {
+    pub message: String,
+    pub help: Option<String>,
 }
 
 /// The nodes that any of the selectors names; `None` for no selector, which means all.
-pub(super) fn select(graph: &Graph, selectors: &[String]) -> Result<Option<BTreeSet<NodeId>>, NoSuchSelection> {
+pub fn select(graph: &Graph, selectors: &[String]) -> Result<Option<BTreeSet<NodeId>>, NoSuchSelection> {
     let mut selected = BTreeSet::new();
     for selector in selectors.iter().flat_map(|selectors| selectors.split_whitespace()) {
         let mut parts = selector.split(',').map(|part| matching(graph, part));
@@ -40,7 +40,7 @@ pub(super) fn select(graph: &Graph, selectors: &[String]) -> Result<Option<BTree
 }
 
 /// All nodes that `from` is made of, or that are made of it; with itself.
-pub(super) fn reach(graph: &Graph, from: impl IntoIterator<Item = NodeId>, direction: Direction) -> BTreeSet<NodeId> {
+pub fn reach(graph: &Graph, from: impl IntoIterator<Item = NodeId>, direction: Direction) -> BTreeSet<NodeId> {
     let readers = match direction {
         Direction::Upstream => None,
         Direction::Downstream => Some(readers(graph)),
@@ -58,13 +58,13 @@ pub(super) fn reach(graph: &Graph, from: impl IntoIterator<Item = NodeId>, direc
 
 /// Which way to follow edges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub enum Direction {
     Upstream,
     Downstream,
 }
 
 /// Which nodes read each node.
-pub(super) fn readers(graph: &Graph) -> Vec<Vec<NodeId>> {
+pub fn readers(graph: &Graph) -> Vec<Vec<NodeId>> {
     let mut readers = vec![Vec::new(); graph.nodes.len()];
     for &id in &graph.order {
         for input in &graph.inputs[id.index()] {
@@ -193,6 +193,7 @@ mod tests {
                 .collect();
         Graph {
             layers: Vec::new(),
+            deployment: crate::ir::deployment::Deployment::default(),
             nodes,
             inputs: vec![vec![], vec![], vec![NodeId(0), NodeId(1)], vec![NodeId(2)]],
             compared: vec![Vec::new(); 4],

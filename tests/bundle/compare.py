@@ -1,0 +1,127 @@
+"""Tables of the local engine held against those of Spark, row by row.
+
+In: a warehouse of `medc apply` and a workspace in which the bundle ran. Out: what differs, table by table. Rows have no order. What
+must differ is left out: ids and times of runs, durations, lines in files (Spark knows none), versions of tables; a file's path is
+compared below the project's folder. Doubles may differ by the order in which they are summed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+from deltalake import DeltaTable
+
+Row = dict[str, Any]
+OF_RUNS = {
+    "_source_line",
+    "_ingested_at",
+    "_run_id",
+    "_quarantined_at",
+    "run_id",
+    "duration_s",
+    "checked_at",
+    "registered_at",
+    "environment",
+    "git_sha",
+    "dataset_version",
+    "source_version",
+}
+_RELATIVE = 1e-9
+_N_EXAMPLES = 20
+
+
+def local_tables(warehouse: Path) -> dict[str, Path]:
+    """The local engine's tables by `layer.name`, but for its own ledger of runs."""
+    found = {f"{log.parent.parent.name}.{log.parent.name}": log.parent for log in warehouse.glob("*/*/_delta_log")}
+    found.pop("medc.runs", None)
+    return dict(sorted(found.items()))
+
+
+def read_local(folder: Path) -> list[Row]:
+    """All rows of a table of the local engine."""
+    return DeltaTable(str(folder)).to_pyarrow_table().to_pylist()
+
+
+def differences(name: str, local: list[Row], spark: list[Row], project: Path, ignored: Iterable[str] = ()) -> list[str]:
+    """What differs between two tables' rows; nothing if they are equal."""
+    left_out = OF_RUNS | {column.removeprefix(f"{name}.") for column in ignored if column.startswith(f"{name}.")}
+    columns = [
+        sorted({column.lower() for row in rows for column in row} - left_out) for rows in (local, spark)
+    ]
+    if local and spark and columns[0] != columns[1]:
+        return [f"columns {columns[0]} here, {columns[1]} on Spark"]
+    plain: Callable[[Row], Row] = lambda row: {
+        key.lower(): _plain(key.lower(), value, project) for key, value in row.items() if key.lower() not in left_out
+    }
+    ours, theirs = (sorted(map(plain, rows), key=_order) for rows in (local, spark))
+    if len(ours) != len(theirs):
+        return [f"{len(ours)} rows here, {len(theirs)} on Spark", *_apart(ours, theirs)]
+    found = [
+        f"{column}: {one[column]!r} here, {other[column]!r} on Spark, in {_short(one)}"
+        for one, other in zip(ours, theirs)
+        for column in one
+        if not _same(column, one[column], other.get(column))
+    ]
+    return found
+
+
+def _apart(ours: list[Row], theirs: list[Row]) -> list[str]:
+    texts = [{_order(row): row for row in rows} for rows in (ours, theirs)]
+    only = [[row for key, row in one.items() if key not in other] for one, other in (texts, texts[::-1])]
+    return [f"only {where}: {_short(row)}" for where, rows in zip(("here", "on Spark"), only) for row in rows[:3]]
+
+
+def _short(row: Row) -> str:
+    return json.dumps(row, ensure_ascii=False, default=str)[:400]
+
+
+def _plain(column: str, value: Any, project: Path) -> Any:
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).replace(tzinfo=None).isoformat() if value.tzinfo else value.isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, (bytes, bytearray)):
+        return bytes(value).hex()
+    if column in ("examples", "observed", "definition") and isinstance(value, str):
+        value = json.loads(value)
+    if column == "examples" and isinstance(value, list):
+        return sorted((_plain("", one, project) for one in value), key=_order) if len(value) < _N_EXAMPLES else len(value)
+    if isinstance(value, dict):
+        return {key: _plain(key, one, project) for key, one in value.items() if key not in OF_RUNS}
+    if isinstance(value, (list, tuple)):
+        if value and all(isinstance(one, tuple) and len(one) == 2 for one in value):
+            return {str(key): _plain("", one, project) for key, one in value}
+        return [_plain("", one, project) for one in value]
+    if column == "_source_file" and isinstance(value, str):
+        path = unquote(value.removeprefix("file://").removeprefix("file:"))
+        return path.removeprefix(f"{project}/")
+    return value
+
+
+def _order(value: Any) -> str:
+    """A text by which equal values stand side by side; doubles count last, and roughly."""
+    if isinstance(value, dict):
+        exact = {key: one for key, one in value.items() if not isinstance(one, float)}
+        rough = {key: f"{one:.6g}" for key, one in value.items() if isinstance(one, float)}
+        return json.dumps([exact, rough], sort_keys=True, default=str)
+    return json.dumps(value, sort_keys=True, default=str)
+
+
+def _same(column: str, ours: Any, theirs: Any) -> bool:
+    if isinstance(ours, float) and isinstance(theirs, (float, int)):
+        both_nan = math.isnan(ours) and math.isnan(theirs)
+        return both_nan or math.isclose(ours, theirs, rel_tol=_RELATIVE, abs_tol=1e-12)
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return ours.keys() == theirs.keys() and all(_same(key, ours[key], theirs[key]) for key in ours)
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(_same(column, one, other) for one, other in zip(ours, theirs))
+    if isinstance(ours, Decimal) or isinstance(theirs, Decimal):
+        return isinstance(ours, Decimal) and isinstance(theirs, Decimal) and ours == theirs
+    return type(ours) is type(theirs) and ours == theirs
