@@ -78,7 +78,7 @@ fn suite(name: &str, expectations: &[Value], version: Version) -> Value {
 }
 
 fn expectation(node: &Node, assertion: &Assertion, version: Version) -> Result<Value, String> {
-    let written = match words::write(assertion, version) {
+    let written = match words::write(assertion, &node.name, version) {
         Some(written) => with_options(written, assertion),
         None => query::write(node, assertion)?,
     };

@@ -93,6 +93,16 @@ fn what_is_not_known_is_an_error() {
 }
 
 #[test]
+fn a_query_is_a_format_string() {
+    let query = |text: &str| one("unexpected_rows_expectation", json!({"unexpected_rows_query": text}));
+    let written = query("SELECT * FROM {batch} WHERE a RLIKE '[0-9]{{3}}'");
+    assert!(written.contains("SELECT * FROM silver.sales WHERE a RLIKE '[0-9]{3}'"), "{written}");
+    for wrong in ["SELECT * FROM {batch} WHERE a RLIKE '[0-9]{3}'", "SELECT {x} FROM {batch}"] {
+        assert!(query(wrong).contains("medc fills `{batch}`"), "{wrong}");
+    }
+}
+
+#[test]
 fn a_checkpoint_finds_tables_by_full_and_by_bare_names() {
     let mut sources = Sources::new();
     let read = |asset: &str, sources: &mut Sources| {

@@ -10,6 +10,7 @@ use super::vocabulary::{self, Word};
 use super::{Binding, checkpoint, condition, type_names};
 use crate::diagnostic::{code, join_pointer};
 use crate::kind::Problem;
+use crate::name::TableName;
 
 /// An expectation of the catalogue, not yet made.
 #[derive(Debug, Clone, PartialEq)]
@@ -446,7 +447,14 @@ fn of_table(name: &str, kwargs: &Kwargs, binding: &Binding<'_>) -> Result<Senten
         "expect_table_row_count_to_equal" => equal("row_count", kwargs),
         "expect_table_row_count_to_equal_other_table" => {
             let other = arguments::text(kwargs, "other_table_name")?;
-            let table = checkpoint::find_table(other, binding.tables).map_err(|found| Problem {
+            // A bare name is a table of the same schema to the library.
+            let beside = TableName::new(&binding.table.layer, other);
+            let found = if binding.tables.contains(&beside) {
+                Ok(beside)
+            } else {
+                checkpoint::find_table(other, binding.tables)
+            };
+            let table = found.map_err(|found| Problem {
                 code: code::UNKNOWN_TABLE,
                 pointer: "/other_table_name".to_owned(),
                 message: found.message,
@@ -481,6 +489,27 @@ fn rows_of_query(kwargs: &Kwargs, binding: &Binding<'_>) -> Result<Sentence, Pro
         Some(condition) => format!("(SELECT * FROM {table} WHERE {condition})"),
         None => table,
     };
-    let query = query.replace("{batch}", &rows);
+    let query = with_batch(query, &rows)?;
     Ok(Sentence::of_table("query").put("sql", query.trim_end().trim_end_matches(';'), "/unexpected_rows_query"))
+}
+
+/// The query with the rows in place of `{batch}`. It is a format string of Python's, in which a brace is written twice.
+fn with_batch(query: &str, rows: &str) -> Result<String, Problem> {
+    let mut filled = String::with_capacity(query.len());
+    let mut rest = query;
+    while let Some(at) = rest.find(['{', '}']) {
+        let (before, brace) = rest.split_at(at);
+        filled.push_str(before);
+        let meanings = [("{batch}", rows), ("{{", "{"), ("}}", "}")];
+        let known = meanings.iter().find_map(|(written, meant)| Some((brace.strip_prefix(written)?, meant)));
+        let Some((after, meant)) = known else {
+            let problem = "medc fills `{batch}` in a query, and no other part in braces";
+            return Err(Problem::new(code::EXCHANGE_ARGUMENT, "/unexpected_rows_query", problem)
+                .note("to the library, the query is a format string of Python's")
+                .help("write a brace that belongs to the query twice: `{{` and `}}`"));
+        };
+        filled.push_str(meant);
+        rest = after;
+    }
+    Ok(filled + rest)
 }

@@ -62,6 +62,8 @@ pub(super) fn write(node: &Node, assertion: &Assertion) -> Result<Written, Strin
         Test::Distribution(_) => return Err("Great Expectations has no such distance of distributions".to_owned()),
         Test::Columns(_) => return Err("Great Expectations has no such test of columns".to_owned()),
     };
+    // To the library the query is a format string of Python's, in which a brace is written twice.
+    let query = query.replace('{', "{{").replace('}', "}}").replace("{{batch}}", "{batch}");
     let kwargs = Map::from_iter([("unexpected_rows_query".to_owned(), json!(query))]);
     Ok(Written { type_name: "unexpected_rows_expectation", kwargs, of_rows: false })
 }

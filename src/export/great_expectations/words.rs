@@ -4,9 +4,10 @@ use serde_json::{Map, Value, json};
 
 use super::{Version, Written};
 use crate::ir::{Assertion, ColumnsTest, DataType, Test};
+use crate::name::TableName;
 
 /// The library's name and arguments; `None` where it has none, or means something else.
-pub(super) fn write(assertion: &Assertion, version: Version) -> Option<Written> {
+pub(super) fn write(assertion: &Assertion, own: &TableName, version: Version) -> Option<Written> {
     if let Test::Aggregate { by, .. } = &assertion.test
         && assertion.kind != "most_common"
         && !by.is_empty()
@@ -25,7 +26,7 @@ pub(super) fn write(assertion: &Assertion, version: Version) -> Option<Written> 
         "columns_equal" | "column_greater" | "column_pair_in" | "columns_distinct" | "columns_sum" | "unique" => {
             several(assertion, &body, version)
         }
-        "columns" | "column_exists" | "column_count" | "of_type" | "row_count" => table(assertion, &body),
+        "columns" | "column_exists" | "column_count" | "of_type" | "row_count" => table(assertion, &body, own),
         _ => values(assertion, &body, version).or_else(|| aggregates(assertion, &body, version)),
     }
 }
@@ -294,7 +295,7 @@ fn several(assertion: &Assertion, body: &Body<'_>, version: Version) -> Option<W
     }
 }
 
-fn table(assertion: &Assertion, body: &Body<'_>) -> Option<Written> {
+fn table(assertion: &Assertion, body: &Body<'_>, own: &TableName) -> Option<Written> {
     let range = || {
         let [min, max] = body.get("between")?.as_array()?.as_slice() else { return None };
         Some(given([("min_value", Some(min.clone())), ("max_value", Some(max.clone()))]))
@@ -304,7 +305,10 @@ fn table(assertion: &Assertion, body: &Body<'_>) -> Option<Written> {
         "row_count" if body.get("between").is_some() => whole("expect_table_row_count_to_be_between", range()?),
         "row_count" if body.get("equal").is_some() => whole("expect_table_row_count_to_equal", equal()?),
         "row_count" => {
-            let other = body.get("equal_to")?.clone();
+            // To the library, which looks for it beside the batch's own table, a name has no layer.
+            let full = body.get("equal_to")?.as_str()?;
+            let beside = full.strip_prefix(own.layer.as_str()).and_then(|rest| rest.strip_prefix('.'));
+            let other = json!(beside.unwrap_or(full));
             whole("expect_table_row_count_to_equal_other_table", given([("other_table_name", Some(other))]))
         }
         "column_count" if body.get("between").is_some() => whole("expect_table_column_count_to_be_between", range()?),

@@ -285,6 +285,33 @@ def types():
     return {"name": "types", "columns": columns, "rows": rows, "expectations": expectations}
 
 
+def in_sql(draw):
+    """What the library has for databases only."""
+    colors = ["red", "Red", "green", "dark green", "{x}", "50%", None]
+    rows = [{"id": index, "x": draw.choice([1, 2, 3, None]), "color": draw.choice(colors)} for index in range(60)]
+    expectations = []
+    for pattern in ("r%", "%e_n", "%", "_0%"):
+        like = {"column": "color", "like_pattern": pattern, "mostly": 0.5}
+        expectations.append(("expect_column_values_to_match_like_pattern", like))
+        expectations.append(("expect_column_values_to_not_match_like_pattern", {"column": "color", "like_pattern": pattern}))
+    for match_on in ("any", "all"):
+        listed = {"column": "color", "like_pattern_list": ["%r%", "%n"], "match_on": match_on}
+        expectations.append(("expect_column_values_to_match_like_pattern_list", listed))
+    listed = {"column": "color", "like_pattern_list": ["r%", "5%"]}
+    expectations.append(("expect_column_values_to_not_match_like_pattern_list", listed))
+    for table in ("few", "in_sql"):
+        expectations.append(("expect_table_row_count_to_equal_other_table", {"other_table_name": table}))
+    for query in (
+        "SELECT * FROM {batch} WHERE x > 2",
+        "SELECT * FROM {batch} WHERE color = '{{x}}'",
+        "SELECT * FROM {batch} WHERE x > 3",
+        "SELECT color, count(*) AS n FROM {batch} WHERE color IS NOT NULL GROUP BY color HAVING count(*) > 5",
+    ):
+        expectations.append(("unexpected_rows_expectation", {"unexpected_rows_query": query}))
+    columns = {"id": "bigint", "x": "bigint", "color": "string"}
+    return {"name": "in_sql", "columns": columns, "rows": rows, "expectations": expectations, "database": True}
+
+
 def real(root, iris, draw):
     """The flowers of R. A. Fisher, as `specs/iris` has them: bronze with all that can be said, and all with their suites."""
     measures = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
@@ -320,7 +347,7 @@ def all_cases(root, iris):
     nulls = [{**row, "x": None, "y": None, "z": None, "color": None} for row in random_rows(draw, 12, 0.0)]
     cases.append(general("nulls", nulls, draw))
     cases += border()
-    cases += [dates(), order(draw), *not_a_number(draw), mixed(), types()]
+    cases += [dates(), order(draw), *not_a_number(draw), mixed(), types(), in_sql(draw)]
     return cases + real(root, iris, draw)
 
 

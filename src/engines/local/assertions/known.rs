@@ -4,7 +4,7 @@
 //! their values; the join over the staged rows is then asked. A hash finds a key; whether it is equal, its values decide.
 //! Short texts are held as numbers: who looks up ten million of them waits for memory, and there each is one place.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
@@ -18,13 +18,13 @@ use deltalake::datafusion::prelude::{DataFrame, SessionContext};
 use futures::StreamExt;
 
 use super::keys::Hash;
-use super::packed::{Mixed, pack};
+use super::packed::{Texts, pack};
 use crate::ir::{Assertion, Node, TableRef, Test};
 
 /// The different keys of a table.
 #[derive(Debug)]
 pub(in crate::engines::local) enum Known {
-    Texts(HashSet<u128, BuildHasherDefault<Mixed>>),
+    Texts(Texts),
     Keys(Keys),
 }
 
@@ -150,9 +150,9 @@ impl Known {
         drop(parts);
         if let [texts] = known.columns.as_slice()
             && let Some(texts) = texts.as_string_opt::<i32>()
-            && let Some(texts) = texts.iter().flatten().map(|text| pack(text.as_bytes())).collect()
+            && let Some(texts) = texts.iter().flatten().map(|text| pack(text.as_bytes())).collect::<Option<Vec<_>>>()
         {
-            return Ok(Some(Known::Texts(texts)));
+            return Ok(Some(Known::Texts(Texts::of(&texts))));
         }
         known.index()?;
         Ok(Some(Known::Keys(known)))
@@ -162,11 +162,7 @@ impl Known {
     pub(super) fn rows(&self, keys: &[ArrayRef]) -> Result<BooleanBuffer> {
         match (self, keys) {
             (Known::Keys(known), keys) => known.rows(keys),
-            (Known::Texts(known), [texts]) => {
-                let texts = texts.as_string::<i32>();
-                let is_known = |row| pack(texts.value(row).as_bytes()).is_some_and(|text| known.contains(&text));
-                Ok(BooleanBuffer::collect_bool(texts.len(), is_known))
-            }
+            (Known::Texts(known), [texts]) => Ok(known.rows(texts.as_string::<i32>())),
             (Known::Texts(_), _) => Err(DataFusionError::Internal("a text is one column".to_owned())),
         }
     }

@@ -1,6 +1,7 @@
-//! Short texts as numbers, which are equal exactly when the texts are.
+//! Short texts as numbers, which are equal exactly when the texts are, and sets of them.
 
-use std::hash::Hasher;
+use deltalake::arrow::array::{Array, StringArray};
+use deltalake::arrow::buffer::BooleanBuffer;
 
 /// A text of at most fifteen bytes with its length; `None` of a longer one.
 pub(super) fn pack(text: &[u8]) -> Option<u128> {
@@ -34,21 +35,49 @@ pub(super) fn mix(packed: u128) -> u64 {
     mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (mixed >> 29)
 }
 
-/// Hashes packed texts.
-#[derive(Debug, Default)]
-pub(in crate::engines::local) struct Mixed(u64);
+/// A set of packed texts: each lies at its hash's slot, or behind it.
+#[derive(Debug)]
+pub(in crate::engines::local) struct Texts {
+    /// A power of two, at least half of them [`NOTHING`].
+    slots: Vec<u128>,
+}
 
-impl Hasher for Mixed {
-    fn finish(&self) -> u64 {
-        self.0
+/// No text: none is as long as it says.
+const NOTHING: u128 = u128::MAX;
+
+impl Texts {
+    pub(super) fn of(texts: &[u128]) -> Self {
+        let mut set = Texts { slots: vec![NOTHING; (texts.len() * 2).next_power_of_two()] };
+        for text in texts {
+            let slot = set.find(*text, set.slot(*text));
+            set.slots[slot] = *text;
+        }
+        set
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |all, byte| mix(u128::from(all ^ u64::from(*byte))));
+    fn slot(&self, text: u128) -> usize {
+        usize::try_from(mix(text) & (self.slots.len() as u64 - 1)).unwrap_or(0)
     }
 
-    fn write_u128(&mut self, packed: u128) {
-        self.0 = mix(packed);
+    /// The slot that has the text, or where it would be, from a slot on.
+    fn find(&self, text: u128, mut slot: usize) -> usize {
+        while self.slots[slot] != text && self.slots[slot] != NOTHING {
+            slot = (slot + 1) % self.slots.len();
+        }
+        slot
+    }
+
+    /// The rows whose text is in the set. Of a NULL the answer says nothing.
+    pub(super) fn rows(&self, texts: &StringArray) -> BooleanBuffer {
+        // One loop after the other, without a branch that depends on memory: then many slots are fetched at the same time.
+        let packed = |row| pack(texts.value(row).as_bytes()).unwrap_or(NOTHING);
+        let packed: Vec<u128> = (0..texts.len()).map(packed).collect();
+        let slots: Vec<usize> = packed.iter().map(|text| self.slot(*text)).collect();
+        let found: Vec<u128> = slots.iter().map(|slot| self.slots[*slot]).collect();
+        BooleanBuffer::collect_bool(packed.len(), |row| {
+            let text = packed[row];
+            text != NOTHING && (found[row] == text || self.slots[self.find(text, slots[row])] == text)
+        })
     }
 }
 
@@ -56,7 +85,7 @@ impl Hasher for Mixed {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::pack;
+    use super::*;
 
     #[test]
     fn packed_texts_are_equal_when_the_texts_are() {
@@ -79,5 +108,17 @@ mod tests {
             }
         }
         assert_eq!(pack(&[1; 16]), None);
+    }
+
+    #[test]
+    fn a_set_has_its_texts_and_no_others() {
+        let texts = |range: std::ops::Range<u32>| StringArray::from_iter_values(range.map(|n| format!("text {n}")));
+        let known = texts(0..3000);
+        let set = Texts::of(&known.iter().flatten().filter_map(|text| pack(text.as_bytes())).collect::<Vec<_>>());
+        assert_eq!(set.rows(&known).count_set_bits(), 3000);
+        assert_eq!(set.rows(&texts(2900..4000)).set_indices().collect::<Vec<_>>(), (0..100).collect::<Vec<_>>());
+        let other = StringArray::from(vec!["", "a text of more than fifteen bytes"]);
+        assert_eq!(set.rows(&other).count_set_bits(), 0);
+        assert_eq!(Texts::of(&[]).rows(&other).count_set_bits(), 0);
     }
 }

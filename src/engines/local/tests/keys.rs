@@ -127,3 +127,35 @@ fn answers_do_not_depend_on_the_hash() {
         }
     });
 }
+
+/// The table `silver.t` of three rows, `z` not in `bronze.known`: counts of each assertion and the ids that are left.
+fn applied(assertions: Vec<Assertion>) -> (Vec<String>, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let known = query("SELECT * FROM (VALUES ('a'), ('b'), (NULL)) AS known (name)");
+    let known = node("bronze.known", known, &[("name", "string")]);
+    let rows = query("SELECT * FROM (VALUES ('a', 1), ('b', 2), ('z', 0), (NULL, 4)) AS rows (b, n)");
+    let mut table = node("silver.t", rows, &[("b", "string"), ("n", "int")]);
+    table.assertions = assertions;
+    let mut checked = checked(vec![(known, &[]), (table, &[])]);
+    checked.graph.compared[1] = vec![NodeId(0)];
+    let report = go(&checked, folder.path());
+    assert!(report.is_success(), "{:#?}", failures(&report));
+    let shown = report.nodes[1].assertions.iter().map(|outcome| {
+        let AssertionOutcome { label, n_rows, n_considered, n_violating, .. } = outcome;
+        format!("{label}: {n_rows} {n_considered} {n_violating}")
+    });
+    (shown.collect(), ask(folder.path(), "SELECT n FROM silver.t ORDER BY 1").replace('\n', " "))
+}
+
+#[test]
+fn a_reference_is_of_the_rows_that_stay_and_may_take_rows_out_itself() {
+    let reference = |on_violation| Assertion { on_violation, ..asserted().pop().expect("a reference") };
+    let dropping = row_test("n = 0", OnViolation::Drop);
+    // The division fails on the row that is dropped.
+    let given = Assertion { filter: Some(sql("10 / n > 1")), ..reference(OnViolation::Fail) };
+    let (shown, left) = applied(vec![dropping, reference(OnViolation::Fail), given]);
+    assert_eq!(shown, ["n = 0: 4 4 1", "reference: 3 2 0", "reference: 3 2 0"]);
+    assert_eq!(left, "1 2 4");
+    let (shown, left) = applied(vec![reference(OnViolation::Quarantine)]);
+    assert_eq!((shown, left.as_str()), (vec!["reference: 4 3 1".to_owned()], "1 2 4"));
+}
