@@ -14,7 +14,7 @@ pub mod json_schema;
 pub mod odcs;
 mod sentence;
 mod sql;
-mod yaml;
+pub(crate) mod yaml;
 
 /// What was exported, and what was not.
 #[derive(Debug, Clone, Default, PartialEq)]

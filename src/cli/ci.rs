@@ -180,21 +180,19 @@ fn files(ci: Ci, folder: Option<&str>) -> Vec<Rendered> {
 /// Adds to `.gitignore` what it lacks, and says whether that was anything.
 fn ignore(project: &Path) -> std::io::Result<bool> {
     let path = project.join(".gitignore");
-    let mut text = match fs::read_to_string(&path) {
+    let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(error),
     };
     let known: Vec<&str> = text.lines().map(|line| line.trim().trim_matches('/')).collect();
-    let missing: Vec<&&str> = IGNORED.iter().filter(|line| !known.contains(&line.trim_matches('/'))).collect();
+    let missing: Vec<&str> = IGNORED.iter().copied().filter(|line| !known.contains(&line.trim_matches('/'))).collect();
     if missing.is_empty() {
         return Ok(false);
     }
-    let additions: String = missing.iter().map(|line| format!("{line}\n")).collect();
-    if !text.is_empty() && !text.ends_with('\n') {
-        text.push('\n');
-    }
-    fs::write(&path, text + &additions)?;
+    let additions = missing.join("\n");
+    let end = if text.is_empty() || text.ends_with('\n') { "" } else { "\n" };
+    fs::write(&path, format!("{text}{end}{additions}\n"))?;
     Ok(true)
 }
 

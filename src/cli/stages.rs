@@ -207,14 +207,9 @@ impl Session {
         let below = || {
             let workspace = PathBuf::from(std::env::var_os("GITHUB_WORKSPACE")?).canonicalize().ok()?;
             let folder = self.project_folder()?.canonicalize().ok()?;
-            Some(
-                folder
-                    .strip_prefix(workspace)
-                    .ok()?
-                    .iter()
-                    .map(|part| format!("{}/", part.to_string_lossy()))
-                    .collect(),
-            )
+            let parts: Vec<String> =
+                folder.strip_prefix(workspace).ok()?.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+            (!parts.is_empty()).then(|| parts.join("/") + "/")
         };
         below().unwrap_or_default()
     }

@@ -114,6 +114,7 @@ codes! {
     // Deploying
     BUNDLE_FORM = "deployment" / "bundle-form", "a bundle's name or id that the workspace does not take";
     BUNDLE_REFERENCE = "deployment" / "bundle-reference", "a ${...} that the bundle cannot resolve, or cannot say";
+    PIPELINE = "deployment" / "pipeline", "a table that a declarative pipeline cannot build";
     TASK_FORM = "deployment" / "task-form", "a task with none or several kinds, or keys that do not go with its kind";
     TASK_FILE = "deployment" / "task-file", "a task's file that cannot be read, or is no notebook";
     UNKNOWN_TASK = "deployment" / "unknown-task", "a task that the job does not have";

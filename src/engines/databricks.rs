@@ -14,9 +14,12 @@ use crate::resolve::{Databricks, Environment, Place};
 use crate::spec;
 
 mod assertions;
+mod configuration;
 pub mod deploy;
+mod jobs;
 mod notebooks;
 mod package;
+mod pipeline;
 mod python;
 mod queries;
 mod tables;
@@ -37,6 +40,11 @@ impl<'a> Target<'a> {
             Place::Local { .. } => None,
         }
     }
+
+    /// Whether a declarative pipeline makes the tables, and not a job's tasks.
+    fn is_pipeline(&self) -> bool {
+        self.checked.graph.deployment.bundle.pipeline
+    }
 }
 
 /// What is deployed: texts by path, relative to the bundle's folder, with `/`.
@@ -53,8 +61,14 @@ pub fn emit(project: &spec::ProjectHeader, targets: &[Target<'_>]) -> Bundle {
     let notebooks: Vec<Files> =
         targets.iter().zip(&sql).map(|(target, sql)| notebooks(target, &package, sql, &differing)).collect();
     let mut files = package::files(project, &package, targets);
+    files.extend(configuration::files(project, targets));
     files.extend(merged(targets, &sql));
     files.extend(merged(targets, &notebooks));
+    if let Some(target) = targets.first().filter(|target| target.is_pipeline()) {
+        let key = pipeline::key(&project.name);
+        let file = serde_json::json!({ "resources": { "pipelines": { &key: pipeline::body(target) } } });
+        files.insert(format!("resources/{key}.pipeline.yml"), format!("{file:#}\n"));
+    }
     Bundle { files }
 }
 
@@ -91,11 +105,14 @@ fn sql_files(target: &Target<'_>) -> Files {
     let mut files = Files::new();
     for &id in &graph.order {
         let node = graph.node(id);
-        let texts = [
-            ("sql", queries::text(target.checked, id)),
-            ("table.sql", tables::create(target.checked, id)),
-            ("unity.sql", tables::unity(node)),
-        ];
+        let checked = target.checked;
+        let is_changes = target.is_pipeline() && matches!(node.write.mode, WriteMode::Merge { .. });
+        let query = if is_changes { queries::of_changes(checked, id) } else { queries::text(checked, id) };
+        let texts = if target.is_pipeline() {
+            [("sql", query), ("schema.sql", tables::schema(checked, id)), ("unity.sql", tables::unity_of_pipeline(node))]
+        } else {
+            [("sql", query), ("table.sql", tables::create(checked, id)), ("unity.sql", tables::unity(node))]
+        };
         files.extend(texts.into_iter().filter_map(|(ending, text)| Some((sql_path(&node.name, ending), text?))));
     }
     files
@@ -112,6 +129,11 @@ fn notebooks(target: &Target<'_>, package: &str, sql: &Files, differing: &BTreeS
                 path.trim_start_matches("src/sql/").to_owned()
             })
         };
+        if target.is_pipeline() {
+            let beside = notebooks::Beside { query: named("sql"), ddl: named("schema.sql") };
+            let path = format!("src/pipeline/{}.py", table_key(&node.name));
+            return (path, pipeline::text(target.checked, *id, package, &beside));
+        }
         let beside = notebooks::Beside { query: named("sql"), ddl: named("table.sql") };
         (notebook_path(&node.name), notebooks::text(target.checked, *id, package, &beside))
     };

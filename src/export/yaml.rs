@@ -11,7 +11,7 @@ use serde_json::Value;
 const LINE: usize = 100;
 
 /// A document, with comment lines above it.
-pub(super) fn document(comments: &[String], value: &Value) -> String {
+pub(crate) fn document(comments: &[String], value: &Value) -> String {
     let mut out = String::new();
     for comment in comments {
         let _ = writeln!(out, "# {}", comment.replace('\n', " "));
@@ -94,7 +94,7 @@ fn is_literal(text: &str) -> bool {
     text.contains('\n')
         && !text.starts_with([' ', '\n', '\t'])
         && !text.ends_with("\n\n")
-        && text.chars().all(|character| character == '\n' || !character.is_control())
+        && text.chars().all(|character| character == '\n' || is_printable(character))
         && text.lines().all(|line| !line.ends_with(' '))
 }
 
@@ -126,13 +126,38 @@ fn scalar_text(text: &str, in_list: bool) -> String {
     if is_plain(text, in_list) {
         return text.to_owned();
     }
-    if text.chars().any(char::is_control) {
-        return Value::String(text.to_owned()).to_string();
+    if !text.chars().all(is_printable) {
+        return escaped(text);
     }
     if text.contains(['\\', '"']) {
         return format!("'{}'", text.replace('\'', "''"));
     }
     format!("\"{text}\"")
+}
+
+/// Whether all readers take a character as it stands. They disagree on whether U+2028 and U+2029 end a line.
+fn is_printable(character: char) -> bool {
+    !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+}
+
+/// In double quotes, with escapes that YAML 1.1 and 1.2 share.
+fn escaped(text: &str) -> String {
+    let mut out = String::from("\"");
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            other if is_printable(other) => out.push(other),
+            other => {
+                let _ = write!(out, "\\u{:04x}", u32::from(other));
+            }
+        }
+    }
+    out.push('"');
+    out
 }
 
 fn is_plain(text: &str, in_list: bool) -> bool {
@@ -144,7 +169,7 @@ fn is_plain(text: &str, in_list: bool) -> bool {
         && !text.contains(" #")
         && !text
             .chars()
-            .any(|character| character.is_control() || matches!(character, '\u{85}' | '\u{2028}' | '\u{2029}'))
+            .any(|character| !is_printable(character))
         && !(in_list && text.contains([',', '[', ']', '{', '}', ':', '"', '\'', '#']))
         && !words.contains(&text.to_lowercase().as_str())
         && !is_like_a_number(text)
@@ -176,6 +201,7 @@ mod tests {
             assert_eq!(scalar_text(text, false), text);
         }
         assert_eq!(scalar_text("a, b", true), "\"a, b\"");
+        assert_eq!(scalar_text("a\u{2028}b\u{1}", false), r#""a\u2028b\u0001""#);
         assert_eq!(scalar_text(r"^\d+'$", false), r"'^\d+''$'");
     }
 

@@ -19,6 +19,7 @@ mod compute;
 mod environments;
 mod forms;
 mod jobs;
+pub mod pipeline;
 mod quartz;
 mod raw_jobs;
 mod references;
@@ -30,6 +31,7 @@ mod values;
 pub use environments::in_workspace;
 use references::Known;
 pub use resources::singular;
+pub use tasks::UNITY_CATALOG;
 
 /// What a deployment is lowered against.
 struct Context<'a> {
@@ -94,6 +96,9 @@ pub(super) fn lower(resolved: &Resolved, graph: &Graph, diagnostics: &mut Diagno
         all.push((&other.environment, lowered));
     }
     environments::together(&all, diagnostics);
+    if all.iter().any(|(environment, one)| one.bundle.pipeline && matches!(environment.place, Place::Databricks(_))) {
+        pipeline::check(graph, diagnostics);
+    }
     all.swap_remove(0).1
 }
 

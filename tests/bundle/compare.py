@@ -16,7 +16,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import pyarrow
 from deltalake import DeltaTable
+from pyarrow import parquet
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql import types as T
 
 Row = dict[str, Any]
 OF_RUNS = {
@@ -45,8 +50,31 @@ def local_tables(warehouse: Path) -> dict[str, Path]:
 
 
 def read_local(folder: Path) -> list[Row]:
-    """All rows of a table of the local engine."""
-    return DeltaTable(str(folder)).to_pyarrow_table().to_pylist()
+    """All rows of a table of the local engine; times as counts of microseconds or days, as Python's end in the year 9999."""
+    stored = DeltaTable(str(folder))
+    try:
+        table = stored.to_pyarrow_table()
+    except ValueError:
+        # Statistics with years that Python has not.
+        table = pyarrow.concat_tables(map(parquet.read_table, stored.file_uris()))
+    for place, field in enumerate(table.schema):
+        if pyarrow.types.is_timestamp(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(pyarrow.int64()))
+        elif pyarrow.types.is_date32(field.type):
+            table = table.set_column(place, field.name, table.column(place).cast(pyarrow.int32()))
+    return table.to_pylist()
+
+
+def read_spark(table: DataFrame) -> list[Row]:
+    """All rows of a table of Spark, in the same form."""
+
+    def portable(field: T.StructField) -> Column:
+        value = F.col(f"`{field.name}`")
+        if isinstance(field.dataType, (T.TimestampType, T.TimestampNTZType)):
+            return F.unix_micros(value.cast("timestamp")).alias(field.name)
+        return F.unix_date(value).alias(field.name) if isinstance(field.dataType, T.DateType) else value
+
+    return [row.asDict(recursive=True) for row in table.select(*map(portable, table.schema.fields)).collect()]
 
 
 def differences(name: str, local: list[Row], spark: list[Row], project: Path, ignored: Iterable[str] = ()) -> list[str]:
@@ -60,22 +88,31 @@ def differences(name: str, local: list[Row], spark: list[Row], project: Path, ig
     plain: Callable[[Row], Row] = lambda row: {
         key.lower(): _plain(key.lower(), value, project) for key, value in row.items() if key.lower() not in left_out
     }
-    ours, theirs = (sorted(map(plain, rows), key=_order) for rows in (local, spark))
+    ours, theirs = _unmatched([plain(row) for row in local], [plain(row) for row in spark])
     if len(ours) != len(theirs):
-        return [f"{len(ours)} rows here, {len(theirs)} on Spark", *_apart(ours, theirs)]
-    found = [
+        few = [("here", row) for row in ours[:4]] + [("on Spark", row) for row in theirs[:4]]
+        return [f"{len(local)} rows here, {len(spark)} on Spark", *(f"only {where}: {_short(row)}" for where, row in few)]
+    return [
         f"{column}: {one[column]!r} here, {other[column]!r} on Spark, in {_short(one)}"
         for one, other in zip(ours, theirs)
         for column in one
         if not _same(column, one[column], other.get(column))
     ]
-    return found
 
 
-def _apart(ours: list[Row], theirs: list[Row]) -> list[str]:
-    texts = [{_order(row): row for row in rows} for rows in (ours, theirs)]
-    only = [[row for key, row in one.items() if key not in other] for one, other in (texts, texts[::-1])]
-    return [f"only {where}: {_short(row)}" for where, rows in zip(("here", "on Spark"), only) for row in rows[:3]]
+def _unmatched(ours: list[Row], theirs: list[Row]) -> tuple[list[Row], list[Row]]:
+    """The rows without an equal one on the other side, in an order in which like stands beside like."""
+    waiting: dict[str, list[Row]] = {}
+    for row in theirs:
+        waiting.setdefault(_order(row), []).append(row)
+    left = []
+    for row in ours:
+        equal = waiting.get(_order(row))
+        if equal and _same("", row, equal[-1]):
+            equal.pop()
+        else:
+            left.append(row)
+    return sorted(left, key=_order), sorted((row for rows in waiting.values() for row in rows), key=_order)
 
 
 def _short(row: Row) -> str:
@@ -89,12 +126,14 @@ def _plain(column: str, value: Any, project: Path) -> Any:
         return value.isoformat()
     if isinstance(value, (bytes, bytearray)):
         return bytes(value).hex()
-    if column in ("examples", "observed", "definition") and isinstance(value, str):
+    if column in ("examples", "observed") and isinstance(value, str):
         value = json.loads(value)
     if column == "examples" and isinstance(value, list):
         return sorted((_plain("", one, project) for one in value), key=_order) if len(value) < _N_EXAMPLES else len(value)
+    if value == {}:
+        return []
     if isinstance(value, dict):
-        return {key: _plain(key, one, project) for key, one in value.items() if key not in OF_RUNS}
+        return {str(key): _plain(str(key), one, project) for key, one in value.items() if key not in OF_RUNS}
     if isinstance(value, (list, tuple)):
         if value and all(isinstance(one, tuple) and len(one) == 2 for one in value):
             return {str(key): _plain("", one, project) for key, one in value}
@@ -109,7 +148,7 @@ def _order(value: Any) -> str:
     """A text by which equal values stand side by side; doubles count last, and roughly."""
     if isinstance(value, dict):
         exact = {key: one for key, one in value.items() if not isinstance(one, float)}
-        rough = {key: f"{one:.6g}" for key, one in value.items() if isinstance(one, float)}
+        rough = {key: f"{one:.4g}" for key, one in value.items() if isinstance(one, float)}
         return json.dumps([exact, rough], sort_keys=True, default=str)
     return json.dumps(value, sort_keys=True, default=str)
 

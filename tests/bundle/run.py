@@ -70,12 +70,12 @@ def run_bundle(
             differences = ["there is no such table on Spark"]
             rows = []
         else:
-            rows = [row.asDict(recursive=True) for row in spark.table(address).collect()]
+            rows = compare.read_spark(spark.table(address))
             differences = compare.differences(name, compare.read_local(place), rows, project, ignored)
         is_equal &= not differences
         print(f"  {'differs' if differences else 'equal':<8} {name} ({len(rows)} rows)")
         for difference in differences[:12]:
-            print(f"           {difference}")
+            print(f"           {difference[:600]}")
     for name in [name for name in sys.modules if name.endswith("_pipeline") or "_pipeline." in name]:
         del sys.modules[name]
     return is_equal

@@ -189,6 +189,8 @@ class Workspace:
         sys.modules.update({**parents, "databricks.sdk.runtime": runtime})
         before, searched = Path.cwd(), list(sys.path)
         os.chdir(path.parent)
+        # A job gives each notebook a Python of its own; what this one remembers of `..` is another bundle's.
+        sys.path_importer_cache.pop("..", None)
         try:
             exec(compile(source, str(path), "exec"), {"__name__": "__main__", "spark": self.spark, "dbutils": runtime.dbutils})
         finally:

@@ -92,8 +92,8 @@ pub(super) struct Stage {
     pub(super) name: String,
     /// `deploy-prod`.
     job: String,
-    /// `deploy_prod`.
-    stage: String,
+    /// `deploy_prod`, where a name has no dash.
+    key: String,
     /// `PROD`, the end of its secrets' names.
     suffix: String,
     /// Its variable group on Azure DevOps.
@@ -101,7 +101,8 @@ pub(super) struct Stage {
     branch: String,
     /// The job before it.
     needs: String,
-    needs_stage: String,
+    /// The same, by its key.
+    after: String,
     last: bool,
 }
 
@@ -320,12 +321,12 @@ fn stages(environments: &[(String, spec::Environment)], project: &str) -> Result
         stages.push(Stage {
             name: name.to_owned(),
             job: format!("deploy-{}", key.replace('_', "-")),
-            stage: format!("deploy_{key}"),
+            key: format!("deploy_{key}"),
             suffix: key.to_uppercase(),
             group: format!("{project}-{name}"),
             branch: branch.to_owned(),
             needs: before.map_or_else(|| "build-test".to_owned(), |stage| stage.job.clone()),
-            needs_stage: before.map_or_else(|| "build_test".to_owned(), |stage| stage.stage.clone()),
+            after: before.map_or_else(|| "build_test".to_owned(), |stage| stage.key.clone()),
             last: false,
         });
     }

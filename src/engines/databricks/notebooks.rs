@@ -20,6 +20,19 @@ pub(super) struct Beside {
 /// The notebook's text.
 pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &Beside) -> String {
     let node = checked.graph.node(id);
+    let table = declaration(checked, id, beside, &[]);
+    format!(
+        "# Databricks notebook source\n{}\n\n# COMMAND ----------\n\nimport sys\n\n\
+         from databricks.sdk.runtime import dbutils, spark\n\nsys.path.append(\"..\")\n{}\n\n\
+         # COMMAND ----------\n\n{table}\n\n# COMMAND ----------\n\nbuild(table, Run.of_notebook(spark, dbutils))\n",
+        heading(node),
+        import(package, node, &["Run"], &["build"])
+    )
+}
+
+/// What the table is, as an assignment to `table`. `sequence` orders the changes of a table in a pipeline.
+pub(super) fn declaration(checked: &Checked, id: NodeId, beside: &Beside, sequence: &[String]) -> String {
+    let node = checked.graph.node(id);
     let mut arguments: Arguments = vec![(Some("name"), Py::Text(node.name.to_string()))];
     arguments.extend(node.description.as_deref().map(|text| (Some("description"), Py::text(text))));
     arguments.push((Some("rows"), rows(node, beside.query.as_deref())));
@@ -42,7 +55,7 @@ pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &Beside
     if !private.is_empty() {
         arguments.push((Some("private"), Py::texts(&private)));
     }
-    arguments.push((Some("write"), write(node)));
+    arguments.push((Some("write"), write(node, sequence)));
     if let Some(dataset) = &node.dataset {
         let of_dataset = vec![
             (Some("model"), Py::text(&dataset.model)),
@@ -56,18 +69,18 @@ pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &Beside
     }
     let mut table = String::from("table = ");
     Py::Call("Table", arguments).write(&mut table, 0, "table = ".len(), 0);
-    format!(
-        "# Databricks notebook source\n{}\n\n# COMMAND ----------\n\nimport sys\n\n\
-         from databricks.sdk.runtime import dbutils, spark\n\nsys.path.append(\"..\")\n{}\n\n\
-         # COMMAND ----------\n\n{table}\n\n# COMMAND ----------\n\nbuild(table, Run.of_notebook(spark, dbutils))\n",
-        heading(node),
-        import(package, node)
-    )
+    table
 }
 
 /// The first cell: what the table is. Each line stays a comment, whatever a description holds.
 fn heading(node: &Node) -> String {
-    let mut lines = vec!["%md".to_owned(), format!("# {}", node.name)];
+    let lines = ["%md".to_owned()].into_iter().chain(description(node));
+    lines.map(|line| format!("# MAGIC {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// What the table is, as Markdown. No line holds a control character.
+pub(super) fn description(node: &Node) -> Vec<String> {
+    let mut lines = vec![format!("# {}", node.name)];
     for text in [node.description.as_deref(), node.contract.as_ref().and_then(|found| found.description.as_deref())] {
         lines.extend(text.iter().flat_map(|text| text.lines()).map(|line| {
             line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect::<String>()
@@ -77,13 +90,14 @@ fn heading(node: &Node) -> String {
         lines.push(format!("Owner: {}", owner.replace(char::is_control, " ")));
     }
     lines.dedup();
-    lines.iter().map(|line| format!("# MAGIC {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+    lines
 }
 
-/// The import of what the notebook uses, sorted as ruff sorts: classes before functions.
-fn import(package: &str, node: &Node) -> String {
+/// The import of what a declaration uses, and more classes and functions, sorted as ruff sorts: classes before functions.
+pub(super) fn import(package: &str, node: &Node, more: &[&'static str], functions: &[&'static str]) -> String {
     let mut classes = assertions::classes(node);
-    classes.extend(["Run", "Table", "Write"]);
+    classes.extend(["Table", "Write"]);
+    classes.extend(more);
     classes.push(rows_class(node));
     if node.contract.is_some() {
         classes.extend(["Column", "Contract"]);
@@ -93,7 +107,7 @@ fn import(package: &str, node: &Node) -> String {
     }
     classes.sort_unstable();
     classes.dedup();
-    classes.push("build");
+    classes.extend(functions);
     let line = format!("from {package} import {}", classes.join(", "));
     if line.len() <= 120 {
         return line;
@@ -190,7 +204,7 @@ fn column(promised: &ContractColumn) -> Py {
     Py::Call("Column", arguments)
 }
 
-fn write(node: &Node) -> Py {
+fn write(node: &Node, sequence: &[String]) -> Py {
     let written = &node.write;
     let mut arguments = vec![(Some("mode"), Py::text(written.mode.word()))];
     if let WriteMode::Merge { keys } = &written.mode {
@@ -203,6 +217,9 @@ fn write(node: &Node) -> Py {
         arguments.push((Some("partition_by"), Py::texts(&written.partition_by)));
     }
     arguments.push((Some("schema_evolution"), Py::text(written.schema_evolution.word())));
+    if !sequence.is_empty() {
+        arguments.push((Some("sequence_by"), Py::texts(sequence)));
+    }
     Py::Call("Write", arguments)
 }
 

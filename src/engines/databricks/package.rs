@@ -28,12 +28,15 @@ const MODULES: &[(&str, &str)] = &[
     module!("measures.py"),
     module!("nested.py"),
     module!("observed.py"),
+    module!("pipeline.py"),
     module!("publish.py"),
     module!("quarantine.py"),
     module!("registry.py"),
     module!("run.py"),
+    module!("shape.py"),
     module!("table.py"),
     module!("unity.py"),
+    module!("verdicts.py"),
     module!("windows.py"),
 ];
 

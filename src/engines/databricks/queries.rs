@@ -30,6 +30,21 @@ pub(super) fn renamed(sql: &str, kind: Kind) -> String {
 pub(super) fn text(checked: &Checked, id: NodeId) -> Option<String> {
     let node = checked.graph.node(id);
     let Body::Relation(relation) = &node.body else { return None };
+    of_relation(checked, node, relation)
+}
+
+/// The same for a table whose rows come as changes: which of several rows with one key stays is not the query's business.
+pub(super) fn of_changes(checked: &Checked, id: NodeId) -> Option<String> {
+    let node = checked.graph.node(id);
+    let Body::Relation(relation) = &node.body else { return None };
+    let mut relation = relation.clone();
+    if let Some(Operation::Latest { .. }) = relation.operations.last() {
+        relation.operations.pop();
+    }
+    of_relation(checked, node, &relation)
+}
+
+fn of_relation(checked: &Checked, node: &Node, relation: &Relation) -> Option<String> {
     match &relation.input {
         Input::Query(sql) if relation.operations.is_empty() => {
             let text = renamed(&sql.text, Kind::Query);

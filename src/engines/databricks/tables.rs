@@ -17,36 +17,7 @@ pub(super) fn create(checked: &Checked, id: NodeId) -> Option<String> {
     if node.write.mode == WriteMode::View {
         return None;
     }
-    let schema: Schema = match &node.contract {
-        Some(contract) if !contract.columns.is_empty() => contract.schema(),
-        Some(_) | None => checked.typed(id).schema.clone()?,
-    };
-    let schema = match &checked.typed(id).schema {
-        // Metadata columns stand behind the contract's.
-        Some(typed) if typed.columns.len() > schema.columns.len() => typed.clone(),
-        Some(_) | None => schema,
-    };
-    let promised = |column: &str| {
-        let mut columns = node.contract.iter().flat_map(|contract| &contract.columns);
-        columns.find(|promised| name::same(&promised.column.name, column))
-    };
-    let columns: Vec<String> = schema
-        .columns
-        .iter()
-        .map(|column| {
-            let promised = promised(&column.name);
-            let nullable = promised.map_or(column.nullable, |promised| promised.column.nullable);
-            let comment = promised.and_then(|promised| promised.description.as_deref());
-            let mut line = format!("  {} {}", quoted(&column.name.to_lowercase()), type_name(&column.data_type));
-            if !nullable {
-                line.push_str(" NOT NULL");
-            }
-            if let Some(comment) = comment {
-                line.push_str(&format!(" COMMENT {}", kind::text_literal(comment)));
-            }
-            line
-        })
-        .collect();
+    let columns = columns(checked, id)?;
     let list =
         |columns: &[String]| columns.iter().map(|one| quoted(&one.to_lowercase())).collect::<Vec<_>>().join(", ");
     let mut text = format!(
@@ -75,6 +46,49 @@ pub(super) fn create(checked: &Checked, id: NodeId) -> Option<String> {
         text.push_str(&format!("TBLPROPERTIES ({})\n", pairs.join(", ")));
     }
     Some(text)
+}
+
+/// The columns' lines, with types, comments and NOT NULL; `None` where they are only known at run time.
+fn columns(checked: &Checked, id: NodeId) -> Option<Vec<String>> {
+    let node = checked.graph.node(id);
+    let schema: Schema = match &node.contract {
+        Some(contract) if !contract.columns.is_empty() => contract.schema(),
+        Some(_) | None => checked.typed(id).schema.clone()?,
+    };
+    let schema = match &checked.typed(id).schema {
+        // Metadata columns stand behind the contract's.
+        Some(typed) if typed.columns.len() > schema.columns.len() => typed.clone(),
+        Some(_) | None => schema,
+    };
+    let promised = |column: &str| {
+        let mut columns = node.contract.iter().flat_map(|contract| &contract.columns);
+        columns.find(|promised| name::same(&promised.column.name, column))
+    };
+    let columns = schema.columns.iter().map(|column| {
+        let promised = promised(&column.name);
+        let nullable = promised.map_or(column.nullable, |promised| promised.column.nullable);
+        let comment = promised.and_then(|promised| promised.description.as_deref());
+        let mut line = format!("  {} {}", quoted(&column.name.to_lowercase()), type_name(&column.data_type));
+        if !nullable {
+            line.push_str(" NOT NULL");
+        }
+        if let Some(comment) = comment {
+            line.push_str(&format!(" COMMENT {}", kind::text_literal(comment)));
+        }
+        line
+    });
+    Some(columns.collect())
+}
+
+/// What a pipeline is told of a table's columns: those lines, and its keys, where another table is `{layer}.table`.
+pub(super) fn schema(checked: &Checked, id: NodeId) -> Option<String> {
+    let node = checked.graph.node(id);
+    let mut lines = columns(checked, id)?;
+    if let Some(key) = primary_key(node) {
+        lines.push(format!("  CONSTRAINT {} PRIMARY KEY ({key})", quoted(&format!("{}_pk", node.name.name))));
+    }
+    lines.extend(foreign_keys(node).map(|(constraint, clause)| format!("  CONSTRAINT {constraint} {clause}")));
+    Some(format!("{}\n", lines.join(",\n")))
 }
 
 fn description(node: &Node) -> Option<&str> {
@@ -122,24 +136,41 @@ pub(super) fn unity(node: &Node) -> Option<String> {
         let constraint = quoted(&format!("{}_pk", node.name.name));
         statements.push(format!("ALTER TABLE {table} ADD CONSTRAINT {constraint} PRIMARY KEY ({key})"));
     }
-    for (place, assertion) in node.assertions.iter().enumerate() {
-        if let Test::Reference { columns, table: referenced, referenced: keys } = &assertion.test
-            && assertion.filter.is_none()
-            && assertion.mostly >= 1.0
-        {
-            let list = |columns: &[String]| columns.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
-            let other = format!("{{{}}}.{}", referenced.name.layer, quoted(&referenced.name.name));
-            let constraint = quoted(&format!("{}_fk_{place}", node.name.name));
-            let (own, keys) = (list(columns), list(keys));
-            statements.push(format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}"));
-            statements.push(format!(
-                "ALTER TABLE {table} ADD CONSTRAINT {constraint} FOREIGN KEY ({own}) REFERENCES {other} ({keys})"
-            ));
-        }
+    for (constraint, clause) in foreign_keys(node) {
+        statements.push(format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}"));
+        statements.push(format!("ALTER TABLE {table} ADD CONSTRAINT {constraint} {clause}"));
     }
-    statements.extend(tags(node, &table));
+    statements.extend(tags(node, "TABLE", &table));
+    joined(&statements)
+}
+
+/// The statements for a table that a pipeline makes, whose keys the pipeline knows.
+pub(super) fn unity_of_pipeline(node: &Node) -> Option<String> {
+    let table = format!("{{{}}}.{}", node.name.layer, quoted(&node.name.name));
+    let kind = match node.write.mode {
+        WriteMode::Overwrite | WriteMode::View => "MATERIALIZED VIEW",
+        WriteMode::Append | WriteMode::Merge { .. } => "STREAMING TABLE",
+    };
+    joined(&tags(node, kind, &table))
+}
+
+fn joined(statements: &[String]) -> Option<String> {
     let text: String = statements.iter().map(|statement| format!("{statement};\n")).collect();
     (!text.is_empty()).then_some(text)
+}
+
+/// The names of the foreign keys, and their clauses.
+fn foreign_keys(node: &Node) -> impl Iterator<Item = (String, String)> {
+    node.assertions.iter().enumerate().filter_map(|(place, assertion)| {
+        let Test::Reference { columns, table, referenced } = &assertion.test else { return None };
+        if assertion.filter.is_some() || assertion.mostly < 1.0 {
+            return None;
+        }
+        let list = |columns: &[String]| columns.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
+        let other = format!("{{{}}}.{}", table.name.layer, quoted(&table.name.name));
+        let clause = format!("FOREIGN KEY ({}) REFERENCES {other} ({})", list(columns), list(referenced));
+        Some((quoted(&format!("{}_fk_{place}", node.name.name)), clause))
+    })
 }
 
 /// The columns of the primary key: the contract's, or a feature table's with its time.
@@ -152,7 +183,7 @@ fn primary_key(node: &Node) -> Option<String> {
     (!key.is_empty()).then(|| key.iter().map(|column| quoted(column)).collect::<Vec<_>>().join(", "))
 }
 
-fn tags(node: &Node, table: &str) -> Vec<String> {
+fn tags(node: &Node, kind: &str, table: &str) -> Vec<String> {
     let pair = |(key, value): (&str, &str)| format!("{} = {}", kind::text_literal(key), kind::text_literal(value));
     let mut of_table: Vec<(&str, &str)> = Vec::new();
     of_table.extend(node.owner.as_deref().map(|owner| ("owner", owner)));
@@ -160,14 +191,14 @@ fn tags(node: &Node, table: &str) -> Vec<String> {
     let mut statements = Vec::new();
     if !of_table.is_empty() {
         let pairs: Vec<String> = of_table.into_iter().map(pair).collect();
-        statements.push(format!("ALTER TABLE {table} SET TAGS ({})", pairs.join(", ")));
+        statements.push(format!("ALTER {kind} {table} SET TAGS ({})", pairs.join(", ")));
     }
     let columns = node.contract.as_deref().map(|contract: &Contract| contract.columns.as_slice()).unwrap_or_default();
     for ContractColumn { column, tags, .. } in columns {
         if !tags.is_empty() {
             let pairs: Vec<String> = tags.iter().map(|tag| pair((tag, ""))).collect();
             let column = quoted(&column.name);
-            statements.push(format!("ALTER TABLE {table} ALTER COLUMN {column} SET TAGS ({})", pairs.join(", ")));
+            statements.push(format!("ALTER {kind} {table} ALTER COLUMN {column} SET TAGS ({})", pairs.join(", ")));
         }
     }
     statements

@@ -21,6 +21,9 @@ use crate::spec;
 /// Databricks' limit.
 const MOST_TASKS: usize = 1000;
 
+/// The key of the task that brings tables' keys and tags to Unity Catalog.
+pub const UNITY_CATALOG: &str = "unity_catalog";
+
 /// What a job says of its tasks.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Limits {
@@ -163,6 +166,13 @@ impl Names {
                 Diagnostic::error(code::TASK_FORM, format!("`{}` is no key for a task", key.escape_debug()))
                     .at(site.clone(), "")
                     .help("use letters, digits, `_` and `-`, at most 100"),
+            );
+        }
+        if key == UNITY_CATALOG {
+            diagnostics.error(
+                Diagnostic::error(code::DUPLICATE_TASK, format!("`{key}` is the key of a task that medc makes"))
+                    .at(site.clone(), "")
+                    .help("give it another key"),
             );
         }
         match self.keys.get(key) {

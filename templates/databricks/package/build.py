@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 from pyspark.sql.utils import AnalysisException
 
-from . import contract, files, observed, publish, quarantine, registry
+from . import contract, files, observed, publish, quarantine, registry, shape
 from .contract import CastRows
 from .files import Files, SourceError
 from .judge import N_EXAMPLES, Outcome, judge
@@ -67,35 +67,20 @@ def build(table: Table, run: Run) -> None:
         if failed:
             raise ChecksFailed(table.name, failed)
         if table.quarantines and table.write.mode != "view":
-            columns = _kept_columns(run, table, rows.frame)
+            columns = shape.kept_columns(run, table, rows.frame)
             parts = [*rows.set_aside, quarantine.shown(judged.set_aside, columns)]
             quarantine.publish(run, table.name, parts, skip_known=landing is None)
-        publish.publish(run, table, judged.kept.select(*map(quoted, _own_columns(table, rows.frame))), landing)
+        publish.publish(run, table, judged.kept.select(*map(quoted, shape.own_columns(table, rows.frame))), landing)
     if landing is not None:
         landing.empty()
     registry.record_dataset(run, table)
-
-
-def _own_columns(table: Table, rows: DataFrame) -> list[str]:
-    return table.own_columns or observed.visible(rows)
-
-
-def _kept_columns(run: Run, table: Table, rows: DataFrame) -> list[str]:
-    """The columns of the quarantine: the table's own, and those of what it is made from."""
-    own = _own_columns(table, rows)
-    if isinstance(table.rows, Cast):
-        return quarantine.union(own, run.spark.table(run.name(table.rows.table)).columns)
-    if isinstance(table.rows, Files):
-        shape = ["_row"] if table.rows.on_ragged_row == "quarantine" else []
-        return quarantine.union(own, ["_source_file", "_source_line", *shape])
-    return quarantine.union(own, [])
 
 
 def _rows(run: Run, table: Table, landing: Landing | None, stage: Stage) -> _Rows:
     if isinstance(table.rows, Files):
         return _of_files(run, table, table.rows, landing, stage)
     if isinstance(table.rows, Query):
-        frame = _finished(run, table, run.sql(run.text(table.rows.sql)))
+        frame = shape.finished(run, table, run.sql(run.text(table.rows.sql)))
         return _Rows(stage(frame) if table.checks or table.write.mode == "merge" else frame)
     return _of_table(run, table, table.rows, stage)
 
@@ -111,7 +96,7 @@ def _of_files(run: Run, table: Table, source: Files, landing: Landing | None, st
     ragged = cast_rows.rows.filter(F.col(files.WRONG).isNotNull())
     whole = cast_rows.rows.filter(F.col(files.WRONG).isNull()).drop(files.WRONG)
     found = _of_cast(run, table, CastRows(whole, cast_rows.columns))
-    found.frame = _finished(run, table, found.frame)
+    found.frame = shape.finished(run, table, found.frame)
     n_ragged = ragged.count()
     if n_ragged:
         if source.format != "csv" or source.on_ragged_row == "fail":
@@ -120,7 +105,7 @@ def _of_files(run: Run, table: Table, source: Files, landing: Landing | None, st
         if source.on_ragged_row == "quarantine":
             reason = F.array(files.ragged_reason(source, n_columns))
             lines = ragged.select("_source_file", F.col(files.WRONG).alias("_row"), reason.alias(quarantine.REASONS))
-            found.set_aside.append(quarantine.shown(lines, _kept_columns(run, table, found.frame)))
+            found.set_aside.append(quarantine.shown(lines, shape.kept_columns(run, table, found.frame)))
     return found
 
 
@@ -169,7 +154,7 @@ def _of_table(run: Run, table: Table, source: Cast, stage: Stage) -> _Rows:
     if source.sql is None:
         cast_rows = dataclasses.replace(cast_rows, rows=stage(cast_rows.rows))
         found = _of_cast(run, table, cast_rows)
-        found.frame = _finished(run, table, found.frame)
+        found.frame = shape.finished(run, table, found.frame)
         return found
     found = _of_cast(run, table, cast_rows)
     found.frame.createOrReplaceTempView("cast_rows")
@@ -177,11 +162,11 @@ def _of_table(run: Run, table: Table, source: Cast, stage: Stage) -> _Rows:
     computed = run.sql(run.text(source.sql))
     late = contract.cast(run.spark, computed, table.contract, lambda data_type: isinstance(data_type, T.StringType))
     if not late.columns:
-        found.frame = stage(_finished(run, table, computed))
+        found.frame = stage(shape.finished(run, table, computed))
         return found
     renamed = _of_cast(run, table, dataclasses.replace(late, rows=stage(late.rows)))
     outcomes = [contract.together([*found.outcomes, *renamed.outcomes])] if found.outcomes or renamed.outcomes else []
-    return _Rows(_finished(run, table, renamed.frame), outcomes, found.set_aside + renamed.set_aside)
+    return _Rows(shape.finished(run, table, renamed.frame), outcomes, found.set_aside + renamed.set_aside)
 
 
 def _pinned(run: Run, table: str) -> DataFrame:
@@ -202,24 +187,6 @@ def _of_cast(run: Run, table: Table, cast_rows: CastRows) -> _Rows:
     if outcome is not None:
         found.outcomes.append(outcome)
         if outcome.n_violating and table.contract.on_cast_failure == "quarantine":
-            columns = _kept_columns(run, table, found.frame)
+            columns = shape.kept_columns(run, table, found.frame)
             found.set_aside.append(quarantine.shown(contract.is_failed(cast_rows), columns, contract.REASONS))
     return found
-
-
-def _finished(run: Run, table: Table, rows: DataFrame) -> DataFrame:
-    """The table's columns in order and in their types; behind them, where rows may be set aside, all others."""
-    known = {name.lower(): name for name in rows.columns}
-    promised = contract.types(run.spark, table.contract) if table.contract else {}
-    types = {field.name.lower(): field.dataType for field in rows.schema.fields}
-    columns = []
-    own = [name.lower() for name in _own_columns(table, rows)]
-    for name in own:
-        if name not in known:
-            raise SourceError(f"the rows of `{table.name}` lack its column `{name}`")
-        value = rows[quoted(known[name])]
-        if name in promised and promised[name].simpleString() != types[name].simpleString():
-            value = value.cast(promised[name])
-        columns.append(value.alias(name))
-    others = [rows[quoted(name)] for name in rows.columns if name.lower() not in own] if table.quarantines else []
-    return rows.select(*columns, *others)

@@ -105,7 +105,7 @@ def judge(
     rows and reads them back: it is called where a test that looks at other rows takes rows out, so that all readers see
     one split.
     """
-    bench = _Bench(spark, rows, list(checks), names)
+    bench = Bench(spark, rows, list(checks), names)
     bench.mark(settle)
     bench.evaluate()
     hidden = frozenset(column.lower() for column in private)
@@ -158,16 +158,16 @@ def _is_of_all(check: Check) -> bool:
     return isinstance(check, Aggregate) and not check.by
 
 
-def _takes_out(check: Check) -> bool:
+def takes_out(check: Check) -> bool:
     looks_around = isinstance(check, (Window, References)) or (isinstance(check, Unique) and not check.proven)
     return check.on_violation in ("drop", "quarantine") and (looks_around or isinstance(check, (Row, Holds)))
 
 
-def _mark(place: int) -> str:
+def mark_of(place: int) -> str:
     return f"_medc_violates_{place}"
 
 
-def _guarded(condition: str, *guards: str | None) -> str:
+def guarded(condition: str, *guards: str | None) -> str:
     """A condition that is only looked at where all guards are TRUE; FALSE instead of NULL."""
     text = f"(\n{condition}\n)"
     for guard in reversed(guards):
@@ -176,37 +176,37 @@ def _guarded(condition: str, *guards: str | None) -> str:
     return f"coalesce({text}, false)"
 
 
-_ALL = _guarded("true")
+_ALL = guarded("true")
 
 
-def _among(check: Check) -> str:
+def among(check: Check) -> str:
     """The condition for a row to be let through by the check's `where`."""
-    return _guarded("true", check.where)
+    return guarded("true", check.where)
 
 
-def _considering(check: Check) -> str:
+def considering(check: Check) -> str:
     """The condition for a row to be judged."""
     considered = None
     if isinstance(check, (Unique, References)):
         considered = " AND ".join(f"{quoted(column)} IS NOT NULL" for column in check.columns)
     elif isinstance(check, (Row, Window)):
         considered = check.considered
-    return _guarded("true", check.where, considered)
+    return guarded("true", check.where, considered)
 
 
-def _violated(check: Row | Holds) -> str:
+def violated(check: Row | Holds) -> str:
     if isinstance(check, Row):
-        return _guarded(check.violated, check.where, check.considered)
-    return _guarded(f"NOT (\n{check.condition}\n)", check.where)
+        return guarded(check.violated, check.where, check.considered)
+    return guarded(f"NOT (\n{check.condition}\n)", check.where)
 
 
-def _repeats(check: Unique) -> str:
+def repeats(check: Unique) -> str:
     """The condition for a row to have the key of another one."""
-    considering, keys = _considering(check), ", ".join(map(quoted, check.columns))
-    return f"{considering} AND count(CASE WHEN {considering} THEN 1 END) OVER (PARTITION BY {keys}) > 1"
+    is_considered, keys = considering(check), ", ".join(map(quoted, check.columns))
+    return f"{is_considered} AND count(CASE WHEN {is_considered} THEN 1 END) OVER (PARTITION BY {keys}) > 1"
 
 
-def _pairs(check: References) -> str:
+def pairs(check: References) -> str:
     """The condition for a row to refer to a known one."""
     return " AND ".join(f"{quoted(name)} = _medc_known_{place}" for place, name in enumerate(check.columns))
 
@@ -218,7 +218,7 @@ def _union(parts: list[DataFrame]) -> DataFrame:
     return whole
 
 
-class _Bench:
+class Bench:
     """The rows, with a column for each check that takes rows out, and what is found of each check."""
 
     def __init__(self, spark: SparkSession, rows: DataFrame, checks: list[Check], names: dict[str, str]) -> None:
@@ -229,7 +229,7 @@ class _Bench:
         self.checks = checks
         self.names = names
         self.found = [_Found() for _ in checks]
-        self.takers = [place for place, check in enumerate(checks) if _takes_out(check)]
+        self.takers = [place for place, check in enumerate(checks) if takes_out(check)]
 
     # Splitting
 
@@ -242,13 +242,13 @@ class _Bench:
             self.rows = settle(self.rows)
 
     def _marked(self, rows: DataFrame, place: int) -> DataFrame:
-        check, name = self.checks[place], _mark(place)
+        check, name = self.checks[place], mark_of(place)
         if isinstance(check, (Row, Holds)):
-            return rows.withColumn(name, F.expr(_violated(check)))
-        among = _considering(check)
+            return rows.withColumn(name, F.expr(violated(check)))
+        among = considering(check)
         if isinstance(check, References):
             known = self._known(check, rows).withColumn("_medc_is_known", F.lit(True))
-            joined = rows.join(known, F.expr(_pairs(check)), "left")
+            joined = rows.join(known, F.expr(pairs(check)), "left")
             violates = F.expr(f"{among} AND _medc_is_known IS NULL").alias(name)
             return joined.select(*map(quoted, rows.columns), violates)
         if isinstance(check, Window):
@@ -257,19 +257,19 @@ class _Bench:
             others = rows.filter(f"NOT {among}").withColumn(name, F.lit(False))
             return windows.with_condition(rows.filter(among), check.violated, name).unionByName(others)
         assert isinstance(check, Unique)
-        return rows.withColumn(name, F.expr(_repeats(check)))
+        return rows.withColumn(name, F.expr(repeats(check)))
 
     def kept(self) -> DataFrame:
         """The rows that no check takes out."""
-        gone = [_mark(place) for place in self.takers]
+        gone = [mark_of(place) for place in self.takers]
         return self.rows.filter(f"NOT ({' OR '.join(gone)})") if gone else self.rows
 
     def set_aside(self) -> DataFrame:
         """The rows to quarantine, with their reasons in the order of the checks."""
         quarantining = [place for place in self.takers if self.checks[place].on_violation == "quarantine"]
-        reasons = [F.when(F.col(_mark(place)), F.lit(self.checks[place].label)) for place in quarantining]
+        reasons = [F.when(F.col(mark_of(place)), F.lit(self.checks[place].label)) for place in quarantining]
         labels = F.filter(F.array(*reasons), lambda label: label.isNotNull()) if reasons else F.array()
-        rows = self.rows.filter(" OR ".join(map(_mark, quarantining)) or "false")
+        rows = self.rows.filter(" OR ".join(map(mark_of, quarantining)) or "false")
         return rows.select(*map(quoted, self.columns), labels.cast("array<string>").alias("_reasons"))
 
     def _known(self, check: References, own: DataFrame) -> DataFrame:
@@ -303,7 +303,7 @@ class _Bench:
             by_filter.setdefault(self.checks[place].where, []).append(place)
         self._together(stay, before + counted, by_filter.pop(None))
         for where, places in by_filter.items():
-            self._together(stay.filter(_guarded("true", where)), [], places)
+            self._together(stay.filter(guarded("true", where)), [], places)
         for place in counted:
             with self._evaluating(place):
                 self._alone(stay, place)
@@ -336,8 +336,8 @@ class _Bench:
         columns = [F.count(F.lit(1)).alias("n")]
         for place in counted:
             check = self.checks[place]
-            columns.append(F.expr(f"count_if({_among(check)})").alias(f"among_{place}"))
-            columns.append(F.expr(f"count_if({_considering(check)})").alias(f"considered_{place}"))
+            columns.append(F.expr(f"count_if({among(check)})").alias(f"among_{place}"))
+            columns.append(F.expr(f"count_if({considering(check)})").alias(f"considered_{place}"))
             if violated := self._violates(place):
                 columns.append(F.expr(f"count_if({violated})").alias(f"violating_{place}"))
         for place in values:
@@ -361,8 +361,8 @@ class _Bench:
     def _violates(self, place: int) -> str | None:
         check = self.checks[place]
         if place in self.takers:
-            return _mark(place)
-        return _violated(check) if isinstance(check, (Row, Holds)) else None
+            return mark_of(place)
+        return violated(check) if isinstance(check, (Row, Holds)) else None
 
     def _with_conditions(self, summary: DataFrame, values: list[int]) -> DataFrame:
         """Adds `holds_<place>`: each condition sees its own value as `observed`."""
@@ -403,39 +403,39 @@ class _Bench:
             if not check.proven:
                 self._unique(rows, check, found)
         elif isinstance(check, References):
-            considered = rows.filter(_considering(check))
-            _exhibit(considered.join(self._known(check, rows), F.expr(_pairs(check)), "left_anti"), found)
+            considered = rows.filter(considering(check))
+            _exhibit(considered.join(self._known(check, rows), F.expr(pairs(check)), "left_anti"), found)
         elif isinstance(check, Window):
-            judged = windows.with_condition(rows.filter(_considering(check)), check.violated, _mark(place))
-            _exhibit(judged.filter(_mark(place)).drop(_mark(place)), found)
+            judged = windows.with_condition(rows.filter(considering(check)), check.violated, mark_of(place))
+            _exhibit(judged.filter(mark_of(place)).drop(mark_of(place)), found)
         elif isinstance(check, Aggregate):
             self._grouped(check, found)
         elif isinstance(check, Violations):
-            self._show(rows.filter(_among(check)))
+            self._show(rows.filter(among(check)))
             _exhibit(self._sql(check.sql), found)
             self._show(rows)
         elif isinstance(check, Distribution):
             self._distribution(rows, check, found)
         else:
             assert isinstance(check, ColumnsMatch)
-            found.observed, found.success = _columns(check, rows)
+            found.observed, found.success = columns_found(check, rows)
             found.n_considered = 0
 
     def _unique(self, rows: DataFrame, check: Unique, found: _Found) -> None:
         keys = list(map(quoted, check.columns))
-        groups = rows.filter(_considering(check)).groupBy(*keys).agg(F.count(F.lit(1)).alias("_medc_n"))
+        groups = rows.filter(considering(check)).groupBy(*keys).agg(F.count(F.lit(1)).alias("_medc_n"))
         found.n_violating = groups.agg(F.expr("coalesce(sum(CASE WHEN _medc_n > 1 THEN _medc_n END), 0)")).collect()[0][
             0
         ]
         if found.n_violating:
-            repeated = rows.withColumn("_medc_repeats", F.expr(_repeats(check))).filter("_medc_repeats")
+            repeated = rows.withColumn("_medc_repeats", F.expr(repeats(check))).filter("_medc_repeats")
             found.examples = observed.examples(repeated.drop("_medc_repeats").limit(N_EXAMPLES))
 
     def _grouped(self, check: Aggregate, found: _Found) -> None:
         keys = ", ".join(quoted(name.lower()) for name in check.by)
         of_groups = (
             f"SELECT {keys}, (\n{check.value}\n) AS observed, count(*) AS _medc_n\n"
-            f"FROM {ROWS} WHERE {_among(check)} GROUP BY {keys}"
+            f"FROM {ROWS} WHERE {among(check)} GROUP BY {keys}"
         )
         judged = self._sql(f"SELECT *, coalesce((\n{check.holds}\n), false) AS _medc_holds FROM ({of_groups})")
         counts = "count(*)", "coalesce(sum(_medc_n), 0)", "count_if(NOT _medc_holds)"
@@ -448,7 +448,7 @@ class _Bench:
         others = None
         if isinstance(check.reference, TableColumn):
             others = self._table(check.reference.table, rows)
-        distance, found.n_considered = distribution.measure(check, rows.filter(_among(check)), others)
+        distance, found.n_considered = distribution.measure(check, rows.filter(among(check)), others)
         found.success = False
         if distance is None:
             return
@@ -481,7 +481,7 @@ def _exhibit(violating: DataFrame, found: _Found) -> None:
         found.examples = observed.examples(violating.limit(N_EXAMPLES))
 
 
-def _columns(check: ColumnsMatch, rows: DataFrame) -> tuple[Any, bool]:
+def columns_found(check: ColumnsMatch, rows: DataFrame) -> tuple[Any, bool]:
     """What columns there are, and whether that is as it should be."""
     names = [name.lower() for name in rows.columns]
     if check.in_order is not None:

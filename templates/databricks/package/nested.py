@@ -18,20 +18,24 @@ from pyspark.sql import types as T
 from . import casts
 
 _OPTIONS = {"allowSingleQuotes": "false", "allowNonNumericNumbers": "false"}
-_MARK = "\x01"
-"""Stands in front of a number on its way through Spark's JSON parser, which would otherwise spell it anew."""
+_MARK = "\ufdd0"
+"""Stands in front of a scalar on its way through Spark's JSON parser: a number, which would otherwise be spelled anew, or a text,
+which would look like the JSON that it holds. No text has it: it is no character."""
+_NUMBER, _TEXT = f"{_MARK}n", f"{_MARK}s"
 _TO_NUMBER = r'\G((?:[^"0-9-]|"(?:[^"\\]|\\.)*")*+)(-?[0-9][0-9.eE+-]*)'
+_TO_TEXT = rf'\G((?:[^"]|"(?:[^"\\]|\\.)*"\s*:|"{_MARK}[^"]*")*+)"((?:[^"\\]|\\.)*)"'
 
 
 def marked(json: Column) -> Column:
-    """JSON with numbers as marked texts."""
-    return F.regexp_replace(json, _TO_NUMBER, '$1"\\\\u0001$2"')
+    """JSON with marked texts for numbers and texts; names of members stay."""
+    numbers = F.regexp_replace(json, _TO_NUMBER, f'$1"{_NUMBER}$2"')
+    return F.regexp_replace(numbers, _TO_TEXT, f'$1"{_TEXT}$2"')
 
 
 def spelled(part: Column) -> Column:
-    """What a marked value looked like: a scalar's text, or JSON."""
-    inside = F.regexp_replace(part, r'"\\u0001([^"]*)"', "$1")
-    return F.when(part.startswith(_MARK), F.substr(part, F.lit(2))).otherwise(inside)
+    """What a marked value looked like: a scalar's text, or compact JSON."""
+    inside = F.replace(F.regexp_replace(part, f'"{_NUMBER}([^"]*)"', "$1"), F.lit(_TEXT), F.lit(""))
+    return F.when(part.startswith(_MARK), F.substr(part, F.lit(3))).otherwise(inside)
 
 
 def members(json: Column) -> Column:
@@ -41,7 +45,9 @@ def members(json: Column) -> Column:
 
 def is_json(text: Column) -> Column:
     """Whether a text is one JSON value."""
-    return F.try_parse_json(text).isNotNull()
+    # The parser does not look behind the first value; what stands there breaks one of these.
+    listed, named = F.concat(F.lit("["), text, F.lit("]")), F.concat(F.lit('{"":'), text, F.lit("}"))
+    return F.try_parse_json(listed).isNotNull() & F.try_parse_json(named).isNotNull()
 
 
 class _Read:
@@ -85,7 +91,7 @@ def _read(part: Column, target: T.DataType, zone: str) -> _Read:
         failed = reduce(or_, (one.failed for one in read), F.lit(False))
         return _Read(F.when(part.isNotNull(), value), part.isNotNull() & failed, part.isNull() | fits)
     cast = casts.cast(spelled(part), T.StringType(), target, zone)
-    return _Read(cast.value, cast.failed, F.lit(True))
+    return _Read(cast.value, cast.failed, part.isNull() | ~part.rlike(r"^[\[{]"))
 
 
 def _as_cast(read: _Read) -> casts.Cast:

@@ -231,7 +231,7 @@ def _view_query(run: Run, table: Table) -> str:
 
     if isinstance(table.rows, Files):
         raise PublishError(f"`{table.name}` is read from files, which a view cannot do")
-    query = "SELECT * FROM cast_rows" if table.rows.sql is None else _literal_names(run, run.text(table.rows.sql))
+    query = "SELECT * FROM cast_rows" if table.rows.sql is None else literal_names(run, run.text(table.rows.sql))
     if isinstance(table.rows, Query):
         return query
     assert isinstance(table.rows, Cast)
@@ -244,7 +244,9 @@ def _view_query(run: Run, table: Table) -> str:
     return f"WITH cast_rows AS ({start})\nSELECT * FROM (\n{query}\n)"
 
 
-def _literal_names(run: Run, query: str) -> str:
+def literal_names(run: Run, query: str) -> str:
+    """A query with its tables named as they are now."""
+
     def name(found: re.Match[str]) -> str:
         layer = (found[1] or found[2]).replace("``", "`")
         return f"{run.schema(layer)}{found[3]}"

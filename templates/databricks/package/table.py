@@ -60,6 +60,8 @@ class Write:
     partition_by: Sequence[str] = ()
     schema_evolution: str = "fail"
     """What may happen to stored columns that are not the declared ones: `fail`, `add_columns` or `evolve`."""
+    sequence_by: Sequence[str] = ()
+    """In a pipeline, what decides which of several rows with the same key is the newest."""
 
 
 @dataclass(frozen=True, kw_only=True)

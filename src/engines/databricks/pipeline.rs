@@ -1,0 +1,67 @@
+//! The tables as a Lakeflow declarative pipeline: a source file for each, and the pipeline that runs them.
+//!
+//! In: the checked project. Out: a Python file for a table with the same declaration as its notebook would have, which the
+//! package's module `pipeline` turns into datasets, and the pipeline's resource. What a pipeline cannot do is reported
+//! long before.
+
+use serde_json::{Map, Value, json};
+
+use crate::check::Checked;
+use crate::engines::databricks::{Target, notebooks, table_key};
+use crate::graph::deployment::{pipeline, schemas};
+use crate::ir::{Body, NodeId};
+
+/// The resource's key; a job of the project may have the project's name.
+pub(super) fn key(project: &str) -> String {
+    format!("{project}_tables")
+}
+
+/// The file that defines a table's datasets.
+pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &notebooks::Beside) -> String {
+    let node = checked.graph.node(id);
+    let sequence = pipeline::sequence(&checked.graph, id).unwrap_or_default();
+    let heading: Vec<String> =
+        notebooks::description(node).iter().map(|line| format!("# {line}").trim_end().to_owned()).collect();
+    format!(
+        "{}\n\nfrom pyspark.sql import SparkSession\n\n{}\nfrom {package}.pipeline import define\n\n{}\n\n\
+         define(table, SparkSession.active())\n",
+        heading.join("\n").replacen("# # ", "# ", 1),
+        notebooks::import(package, node, &[], &[]),
+        notebooks::declaration(checked, id, beside, &sequence)
+    )
+}
+
+/// The pipeline's resource. Where sources lie, and what schemas are called, its configuration says.
+pub(super) fn body(target: &Target<'_>) -> Value {
+    let graph = &target.checked.graph;
+    let schemas = schemas(graph);
+    let mut configuration = Map::new();
+    let mut put = |name: String, value: String| configuration.insert(name, value.into());
+    put("catalog".to_owned(), "${var.catalog}".to_owned());
+    put("environment".to_owned(), "${bundle.target}".to_owned());
+    put("layers".to_owned(), schemas.join(","));
+    for schema in &schemas {
+        put(format!("schema_{schema}"), format!("${{resources.schemas.{schema}.name}}"));
+    }
+    for &id in &graph.order {
+        let node = graph.node(id);
+        if let Body::Ingest(_) = &node.body {
+            let key = table_key(&node.name);
+            put(format!("path_{key}"), format!("${{var.{key}_path}}"));
+        }
+    }
+    // Texts are cast, and times shown, as the tables promise it: in UTC, failing where a value does not fit.
+    put("spark.sql.ansi.enabled".to_owned(), "true".to_owned());
+    put("spark.sql.session.timeZone".to_owned(), "UTC".to_owned());
+    // Where the steps between lie, which nobody else sees.
+    let default = schemas.first().map_or("default", String::as_str);
+    json!({
+        "name": key(&target.checked.graph.deployment.bundle.name),
+        "catalog": "${var.catalog}",
+        "schema": format!("${{resources.schemas.{default}.name}}"),
+        "serverless": true,
+        "root_path": "../src",
+        "libraries": [{ "glob": { "include": "../src/pipeline/**" } }],
+        "configuration": configuration,
+    })
+}
