@@ -247,9 +247,20 @@ fn look_into(
     if found.iter().any(is_of_here) {
         return None;
     }
-    // `--var` of an unknown name is reported once, by the chosen environment.
     diagnostics.extend(found);
     resolved.ok()
+}
+
+/// What the command line and the process give for the chosen environment is not meant for another one that has a value.
+fn without_those_of_here(other: &environment::Chosen, project: &Project, settings: &Settings) -> Settings {
+    let mut settings = Settings { variables: Vec::new(), ..settings.clone() };
+    for (name, declared) in &project.variables {
+        let has_value = declared.value.get("default").is_some() || other.spec.variables.contains_key(name);
+        if let (true, Some(Value::String(process))) = (has_value, declared.value.get("env")) {
+            settings.process.remove(process);
+        }
+    }
+    settings
 }
 
 fn resolve_elsewhere(
@@ -261,6 +272,7 @@ fn resolve_elsewhere(
     sources: &Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<Elsewhere, Reported> {
+    let settings = &without_those_of_here(other, project, settings);
     let mut scope = Scope::new(header, &other.name, settings);
     scope.variables = variables::values(project, other, &scope, settings, diagnostics)?;
     let environment = environment::resolve(other, &scope, diagnostics)?;

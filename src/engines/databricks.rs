@@ -43,7 +43,12 @@ impl<'a> Target<'a> {
 
     /// Whether a declarative pipeline makes the tables, and not a job's tasks.
     fn is_pipeline(&self) -> bool {
-        self.checked.graph.deployment.bundle.pipeline
+        self.checked.graph.deployment.bundle.pipeline.is_some()
+    }
+
+    /// Whether a table has statements that only Unity Catalog knows.
+    fn has_unity_statements(&self, node: &Node) -> bool {
+        if self.is_pipeline() { tables::unity_of_pipeline(node) } else { tables::unity(node) }.is_some()
     }
 }
 
@@ -64,11 +69,6 @@ pub fn emit(project: &spec::ProjectHeader, targets: &[Target<'_>]) -> Bundle {
     files.extend(configuration::files(project, targets));
     files.extend(merged(targets, &sql));
     files.extend(merged(targets, &notebooks));
-    if let Some(target) = targets.first().filter(|target| target.is_pipeline()) {
-        let key = pipeline::key(&project.name);
-        let file = serde_json::json!({ "resources": { "pipelines": { &key: pipeline::body(target) } } });
-        files.insert(format!("resources/{key}.pipeline.yml"), format!("{file:#}\n"));
-    }
     Bundle { files }
 }
 
@@ -148,11 +148,6 @@ pub fn table_key(table: &TableName) -> String {
 /// The notebook that builds a table, relative to the bundle's folder.
 pub fn notebook_path(table: &TableName) -> String {
     format!("src/notebooks/{}.py", table_key(table))
-}
-
-/// Whether a table has statements that only Unity Catalog knows.
-pub fn has_unity_statements(node: &Node) -> bool {
-    node.write.mode != WriteMode::View && tables::unity(node).is_some()
 }
 
 fn sql_path(table: &TableName, ending: &str) -> String {

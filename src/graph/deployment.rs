@@ -96,7 +96,7 @@ pub(super) fn lower(resolved: &Resolved, graph: &Graph, diagnostics: &mut Diagno
         all.push((&other.environment, lowered));
     }
     environments::together(&all, diagnostics);
-    if all.iter().any(|(environment, one)| one.bundle.pipeline && matches!(environment.place, Place::Databricks(_))) {
+    if all.iter().any(|(environment, one)| one.bundle.pipeline.is_some() && matches!(environment.place, Place::Databricks(_))) {
         pipeline::check(graph, diagnostics);
     }
     all.swap_remove(0).1
@@ -124,7 +124,15 @@ fn of_environment(
     }
     let bundle = bundle(resolved, written, diagnostics);
     let clusters = compute::lower_all(written, diagnostics);
-    let jobs = jobs::lower_all(&context, &resolved.project.name, diagnostics);
+    if let Some(key) = &bundle.pipeline {
+        context.known.add("pipelines", key);
+    }
+    let mut jobs = jobs::lower_all(&context, &resolved.project.name, diagnostics);
+    if let Some(pipeline) = &bundle.pipeline {
+        for (key, job) in &mut jobs {
+            pipeline::replace_tables(key, pipeline, job, diagnostics);
+        }
+    }
     let resources = resources::lower_all(&context, diagnostics);
     references_of_jobs(&context, diagnostics);
     if let Place::Databricks(place) = &environment.place {
@@ -228,7 +236,7 @@ fn bundle(resolved: &Resolved, written: &resolve::Deployment, diagnostics: &mut 
         name,
         uuid: bundle.spec.uuid.clone(),
         cli_version: bundle.spec.cli_version.clone(),
-        pipeline: bundle.spec.emit == spec::Emit::Pipeline,
+        pipeline: (bundle.spec.emit == spec::Emit::Pipeline).then(|| pipeline::key(&resolved.project.name)),
     }
 }
 

@@ -32,7 +32,8 @@ pub struct Bundle {
     pub name: String,
     pub uuid: Option<String>,
     pub cli_version: Option<String>,
-    pub pipeline: bool,
+    /// The key of the declarative pipeline that makes the tables; `None` where tasks of jobs do.
+    pub pipeline: Option<String>,
 }
 
 /// A layer's schema.

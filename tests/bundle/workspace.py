@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from configuration import BundleError, Configuration
+from lakeflow import Pipeline
 from pyspark.sql import SparkSession
 
 ONLY_ON_DATABRICKS = re.compile(
@@ -85,9 +86,28 @@ class Workspace:
             for task in job.get("tasks", [])
             if "run_job_task" in task
         }
+        tasks = [task for job in jobs.values() for task in job.get("tasks", [])]
+        started = {task["pipeline_task"]["pipeline_id"] for task in tasks if "pipeline_task" in task}
+        for key in sorted(self.configuration.resources.get("pipelines", {})):
+            if f"resources.pipelines.{key}" not in started:
+                self.update(key)
         for key in sorted(jobs):
             if f"resources.jobs.{key}" not in called:
                 self.run(key, {})
+
+    def update(self, key: str) -> bool:
+        """Updates a pipeline; whether all its datasets could be made."""
+        resource = dict(self.configuration.resources["pipelines"][key])
+        given = resource.get("configuration", {})
+        places = {name: self._place("path", value) if name.startswith("path_") else value for name, value in given.items()}
+        pipeline = Pipeline(self.spark, {**resource, "configuration": places}, self.volumes / "pipelines" / key)
+        pipeline.load()
+        is_done = pipeline.update()
+        for name, event in pipeline.events.items():
+            self.report.states[f"{key}.{name}"] = event.state
+            told = [event.error] if event.error else [f"{label}: {n}" for label, n in event.violations.items() if n]
+            self.report.errors[f"{key}.{name}"] = "; ".join(told)
+        return is_done
 
     def run(self, key: str, given: dict[str, str]) -> bool:
         """Runs a job; whether it succeeded."""
@@ -134,6 +154,10 @@ class Workspace:
             elif "condition_task" in task:
                 condition = filled(task["condition_task"])
                 return "true" if _holds(condition) else "false"
+            elif "pipeline_task" in task:
+                called = task["pipeline_task"]["pipeline_id"].removeprefix("resources.pipelines.")
+                if not self.update(called):
+                    return "failed"
             elif "run_job_task" in task:
                 called = task["run_job_task"]["job_id"].removeprefix("resources.jobs.")
                 given = filled(task["run_job_task"].get("job_parameters", {}))

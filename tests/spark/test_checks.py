@@ -168,8 +168,10 @@ def test_an_empty_table_violates_nothing_by_its_rows(spark: SparkSession) -> Non
 
 
 def test_nulls_alone_are_not_considered(spark: SparkSession) -> None:
-    nulls = rows_of(spark).limit(2).selectExpr(
-        "CAST(NULL AS BIGINT) AS id", "CAST(NULL AS STRING) AS kind", "CAST(NULL AS DOUBLE) AS x"
+    nulls = (
+        rows_of(spark)
+        .limit(2)
+        .selectExpr("CAST(NULL AS BIGINT) AS id", "CAST(NULL AS STRING) AS kind", "CAST(NULL AS DOUBLE) AS x")
     )
     checks = [
         warn(Row, "row", considered="x IS NOT NULL", violated="x > 6"),
@@ -179,7 +181,9 @@ def test_nulls_alone_are_not_considered(spark: SparkSession) -> None:
         warn(Row, "null", violated="id IS NULL"),
         aggregate("distinct", "count(DISTINCT id)", "observed = 0"),
     ]
-    found = [(one.n_rows, one.n_considered, one.n_violating, one.success) for one in judged_outcomes(spark, nulls, checks)]
+    found = [
+        (one.n_rows, one.n_considered, one.n_violating, one.success) for one in judged_outcomes(spark, nulls, checks)
+    ]
     none, everything = (2, 0, 0, True), (2, 2, 0, True)
     assert found == [none, everything, none, none, (2, 2, 2, False), everything]
 

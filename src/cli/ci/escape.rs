@@ -97,12 +97,17 @@ fn line(text: &str) -> String {
     text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect()
 }
 
-/// What stands behind `NAME=` in an `.env` file, as medc, shells and most tools read it.
+/// Whether a value can stand in an `.env` file so that medc, shells and most tools read the same.
+pub(super) fn is_assignable(text: &str) -> bool {
+    !text.contains(|character: char| character == '\'' || character.is_control())
+}
+
+/// What stands behind `NAME=` in an `.env` file. The view brings only what [`is_assignable`].
 fn assigned(text: &str) -> String {
     let plain =
         |character: char| character.is_alphanumeric() || matches!(character, '_' | '.' | '/' | '-' | ':' | ',' | '@');
     let text = line(text);
-    if text.chars().all(plain) { text } else { format!("'{text}'") }
+    if text.chars().all(plain) { text } else { format!("'{}'", text.replace('\'', " ")) }
 }
 
 #[cfg(test)]

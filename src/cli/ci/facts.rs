@@ -8,6 +8,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::escape;
 use crate::cli::Failure;
 use crate::cli::arguments::{Auth, Ci};
 use crate::cli::stages::{Loaded, Session};
@@ -71,6 +72,7 @@ pub(super) struct Facts {
     sources: Vec<Table>,
     /// Tables of rows that were set aside.
     quarantined: Vec<String>,
+    jobs: Vec<Job>,
     variables: Vec<Variable>,
     /// Names of the Makefile's targets that come from the project.
     targets: Vec<String>,
@@ -135,6 +137,24 @@ struct Table {
     source: Option<String>,
 }
 
+/// What runs on Databricks together.
+#[derive(Debug, Serialize)]
+struct Job {
+    name: String,
+    description: Option<String>,
+    /// `0 45 11 * * ?, America/Sao_Paulo`.
+    schedule: Option<String>,
+    environments: Vec<String>,
+}
+
+/// What is declared, besides what a loaded project keeps.
+#[derive(Debug, Default)]
+struct Declared {
+    environments: Vec<(String, spec::Environment)>,
+    jobs: Vec<Job>,
+    variables: Vec<Variable>,
+}
+
 #[derive(Debug, Serialize)]
 struct Variable {
     name: String,
@@ -153,7 +173,8 @@ pub(super) fn read(setting: &Setting<'_>, folder: &Path, session: &mut Session) 
     session.global.project = Some(folder.to_path_buf());
     // Loading says what is wrong with the files; this reading is only for what it does not keep.
     let declared = project::load(&Disk, folder, &mut Memo::default(), &mut Sources::new(), &mut Diagnostics::new());
-    let environments = declared.as_ref().map(environments).unwrap_or_default();
+    let declared = declared.as_ref().map(Declared::of).unwrap_or_default();
+    let environments = &declared.environments;
     if session.global.target.is_none() && !environments.iter().any(|(_, spec)| spec.default) {
         session.global.target = environments.first().map(|(name, _)| name.clone());
     }
@@ -161,21 +182,20 @@ pub(super) fn read(setting: &Setting<'_>, folder: &Path, session: &mut Session) 
         let layers = resolved.layers.iter();
         layers.map(|(name, entity)| (name.clone(), entity.spec.clone())).collect::<Vec<(String, spec::Layer)>>()
     })?;
-    let variables = declared.as_ref().map(variables).unwrap_or_default();
-    view(setting, &loaded, &environments, &layers, variables)
+    view(setting, &loaded, declared, &layers)
 }
 
 fn view(
     setting: &Setting<'_>,
     loaded: &Loaded,
-    environments: &[(String, spec::Environment)],
+    declared: Declared,
     layers: &[(String, spec::Layer)],
-    variables: Vec<Variable>,
 ) -> Result<Facts, Failure> {
+    let Declared { environments, jobs, variables } = declared;
     let header = &loaded.resolved.project;
     let graph = &loaded.checked.graph;
-    let (stages, declared) = stages(environments, &header.name)?;
-    let local = local(environments);
+    let (stages, declared) = stages(&environments, &header.name)?;
+    let local = local(&environments);
     let mut branches: Vec<String> = Vec::new();
     for stage in &stages {
         if !branches.contains(&stage.branch) {
@@ -224,7 +244,7 @@ fn view(
         prefix,
         medc: if in_folder { format!("medc -p {}", setting.folder) } else { "medc".to_owned() },
         local_target: local.as_ref().map(|name| format!(" -t {name}")).unwrap_or_default(),
-        default_target: everyday(environments),
+        default_target: everyday(&environments),
         local,
         chain: chain.join(" → "),
         example_target: stages.last().map(|stage| stage.name.clone()).unwrap_or_default(),
@@ -245,9 +265,16 @@ fn view(
         stages,
         layers,
         tables,
+        jobs,
         variables,
         targets,
     })
+}
+
+impl Declared {
+    fn of(project: &Project) -> Self {
+        Declared { environments: environments(project), jobs: jobs(project), variables: variables(project) }
+    }
 }
 
 /// The environments as declared, for those that keep the schema.
@@ -257,6 +284,18 @@ fn environments(project: &Project) -> Vec<(String, spec::Environment)> {
         .iter()
         .map(|(name, declared)| serde_json::from_value(declared.value.clone()).ok().map(|spec| (name.clone(), spec)));
     typed.flatten().collect()
+}
+
+fn jobs(project: &Project) -> Vec<Job> {
+    let typed = project.jobs.iter().filter_map(|(name, declared)| {
+        let spec: spec::Job = serde_json::from_value(declared.value.clone()).ok()?;
+        let schedule = spec.schedule.map(|schedule| match schedule.timezone {
+            Some(timezone) => format!("{}, {timezone}", schedule.cron),
+            None => schedule.cron,
+        });
+        Some(Job { name: name.clone(), description: spec.description, schedule, environments: spec.environments })
+    });
+    typed.collect()
 }
 
 fn variables(project: &Project) -> Vec<Variable> {
@@ -269,7 +308,7 @@ fn variables(project: &Project) -> Vec<Variable> {
         let spec: spec::Variable = serde_json::from_value(declared.value.clone()).ok()?;
         let env = spec.env.filter(|env| is_name(env))?;
         let value = spec.default.map(|value| value.to_string());
-        let assigned = value.as_ref().is_some_and(|value| !value.contains("${") && !value.contains(char::is_control));
+        let assigned = value.as_ref().is_some_and(|value| !value.contains("${") && escape::is_assignable(value));
         Some(Variable {
             name: name.clone(),
             env,

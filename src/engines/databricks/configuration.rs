@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
-use super::{Target, jobs};
+use super::{Target, jobs, pipeline};
 use crate::export::yaml;
 use crate::graph::deployment::{in_workspace, schemas, singular};
 use crate::ir::Body;
@@ -20,7 +20,10 @@ pub(super) fn files(project: &spec::ProjectHeader, targets: &[Target<'_>]) -> BT
     if targets.is_empty() {
         return files;
     }
-    let comment = format!("Made by medc from the project `{}`. What is changed here is lost with the next `medc bundle`.", project.name);
+    let comment = format!(
+        "Made by medc from the project `{}`. What is changed here is lost with the next `medc bundle`.",
+        project.name
+    );
     let comments = [comment];
     files.insert("databricks.yml".to_owned(), yaml::document(&comments, &root(targets)));
     let mut by_key: BTreeMap<(String, String), Vec<Option<Value>>> = BTreeMap::new();
@@ -52,15 +55,19 @@ fn resources(target: &Target<'_>) -> Vec<(String, String, Value)> {
             if let Some(description) = &schema.description {
                 body.insert("comment".to_owned(), description.clone().into());
             }
-            let grants = schema.grants.iter().map(|(principal, privileges)| {
-                json!({ "principal": principal, "privileges": privileges })
-            });
+            let grants = schema
+                .grants
+                .iter()
+                .map(|(principal, privileges)| json!({ "principal": principal, "privileges": privileges }));
             let grants: Vec<Value> = grants.collect();
             if !grants.is_empty() {
                 body.insert("grants".to_owned(), grants.into());
             }
         }
         resources.push(("schemas".to_owned(), name, Value::Object(body)));
+    }
+    if let Some(key) = &deployment.bundle.pipeline {
+        resources.push(("pipelines".to_owned(), key.clone(), pipeline::body(target, key)));
     }
     for (key, job) in &deployment.jobs {
         resources.push(("jobs".to_owned(), key.clone(), jobs::job(target, job)));
@@ -301,9 +308,15 @@ mod tests {
         let dev = json!({"name": "daily", "tasks": [{"task_key": "a", "n": 1}, {"task_key": "b", "on": [1, 2]}], "x": {"y": 1}});
         let prod = json!({"name": "daily", "tasks": [{"task_key": "a", "n": 2}, {"task_key": "b", "on": [1]}], "x": {"y": 1}, "z": true});
         let (common, rest) = split(&[&dev, &prod]);
-        assert_eq!(common, Some(json!({"name": "daily", "tasks": [{"task_key": "a"}, {"task_key": "b"}], "x": {"y": 1}})));
+        assert_eq!(
+            common,
+            Some(json!({"name": "daily", "tasks": [{"task_key": "a"}, {"task_key": "b"}], "x": {"y": 1}}))
+        );
         assert_eq!(rest[0], Some(json!({"tasks": [{"task_key": "a", "n": 1}, {"task_key": "b", "on": [1, 2]}]})));
-        assert_eq!(rest[1], Some(json!({"tasks": [{"task_key": "a", "n": 2}, {"task_key": "b", "on": [1]}], "z": true})));
+        assert_eq!(
+            rest[1],
+            Some(json!({"tasks": [{"task_key": "a", "n": 2}, {"task_key": "b", "on": [1]}], "z": true}))
+        );
     }
 
     #[test]

@@ -8,12 +8,12 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::{Target, configuration, has_unity_statements, notebook_path, table_key};
-use crate::graph::deployment::{UNITY_CATALOG, schemas};
-use crate::ir::Body;
+use super::{Target, configuration, notebook_path, table_key};
+use crate::graph::deployment::{UNITY_CATALOG, pipeline, schemas};
 use crate::ir::deployment::{
     Addresses, Cluster, FilePath, Job, Notifications, Start, StartBy, Task, TaskBody, WatchedTable, Workers,
 };
+use crate::ir::{Body, NodeId};
 
 /// The serverless environment of Python tasks that this version of medc was written for.
 const ENVIRONMENT_VERSION: &str = "4";
@@ -48,7 +48,7 @@ pub(super) fn job(target: &Target<'_>, job: &Job) -> Value {
     if !permissions.is_empty() {
         body.put("permissions", permissions);
     }
-    if job.tasks.iter().any(runs_code) {
+    if job.tasks.iter().any(|task| runs_code(task) || is_own_pipeline(target, task)) {
         body.put("parameters", parameters(target, &job.parameters));
     }
     environments(&job.tasks, &mut body);
@@ -84,6 +84,13 @@ impl Mapping {
 
 fn texts(map: &IndexMap<String, String>) -> Value {
     Value::Object(map.iter().map(|(key, value)| (key.clone(), value.clone().into())).collect())
+}
+
+/// Whether a task updates the pipeline that makes the tables.
+fn is_own_pipeline(target: &Target<'_>, task: &Task) -> bool {
+    let TaskBody::Pipeline { id, .. } = &task.body else { return false };
+    let key = target.checked.graph.deployment.bundle.pipeline.as_ref();
+    key.is_some_and(|key| *id == pipeline::id(key))
 }
 
 fn runs_code(task: &Task) -> bool {
@@ -157,11 +164,9 @@ fn parameters(target: &Target<'_>, own: &IndexMap<String, String>) -> Vec<Value>
     for schema in schemas(&target.checked.graph) {
         parameters.push((format!("schema_{schema}"), format!("${{resources.schemas.{schema}.name}}")));
     }
-    for (name, value) in [
-        ("environment", "${bundle.target}"),
-        ("git_sha", "${bundle.git.commit}"),
-        ("run_id", "{{job.run_id}}"),
-    ] {
+    for (name, value) in
+        [("environment", "${bundle.target}"), ("git_sha", "${bundle.git.commit}"), ("run_id", "{{job.run_id}}")]
+    {
         parameters.push((name.to_owned(), value.to_owned()));
     }
     parameters.extend(own.iter().map(|(name, value)| (name.clone(), value.clone())));
@@ -341,21 +346,29 @@ fn kind(target: &Target<'_>, task: &Task) -> (&'static str, Value) {
 /// The task that brings keys and tags of the job's tables to Unity Catalog.
 fn unity_catalog(target: &Target<'_>, tasks: &[Task]) -> Option<Value> {
     let graph = &target.checked.graph;
-    let tables = tasks.iter().filter_map(|task| match &task.body {
-        TaskBody::Table(id) if has_unity_statements(graph.node(*id)) => Some((task, graph.node(*id).name.to_string())),
-        _ => None,
-    });
-    let tables: Vec<(&Task, String)> = tables.collect();
+    let made = |task: &Task| match &task.body {
+        TaskBody::Table(id) => vec![*id],
+        TaskBody::Pipeline { .. } if is_own_pipeline(target, task) => graph.order.clone(),
+        _ => Vec::new(),
+    };
+    let has_statements = |id: &NodeId| target.has_unity_statements(graph.node(*id));
+    let tables: Vec<(&Task, Vec<NodeId>)> =
+        tasks.iter().map(|task| (task, made(task).into_iter().filter(has_statements).collect())).collect();
+    let tables: Vec<(&Task, Vec<NodeId>)> = tables.into_iter().filter(|(_, ids)| !ids.is_empty()).collect();
     let first = tables.first()?.0;
-    let names: Vec<&str> = tables.iter().map(|(_, name)| name.as_str()).collect();
+    let ids = tables.iter().flat_map(|(_, ids)| ids);
+    let names: Vec<String> = ids.map(|id| graph.node(*id).name.to_string()).collect();
     let mut body = Mapping::new();
     body.put("task_key", UNITY_CATALOG);
     let depends_on: Vec<Value> = tables.iter().map(|(task, _)| json!({ "task_key": task.key })).collect();
     body.put("depends_on", depends_on);
-    body.put("notebook_task", json!({
-        "notebook_path": "../src/notebooks/unity_catalog.py",
-        "base_parameters": { "tables": names.join(",") },
-    }));
+    body.put(
+        "notebook_task",
+        json!({
+            "notebook_path": "../src/notebooks/unity_catalog.py",
+            "base_parameters": { "tables": names.join(",") },
+        }),
+    );
     body.put_some("job_cluster_key", first.cluster.clone());
     body.put_some("max_retries", first.retries);
     body.put_some("timeout_seconds", first.timeout_s);

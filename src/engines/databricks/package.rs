@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engines::databricks::{Target, has_unity_statements, notebooks};
+use crate::engines::databricks::{Target, notebooks};
 use crate::spec;
 
 /// A module with its text.
@@ -49,7 +49,8 @@ pub(super) fn name(project: &str) -> String {
 pub(super) fn files(project: &spec::ProjectHeader, package: &str, targets: &[Target<'_>]) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> =
         MODULES.iter().map(|(file, text)| (format!("src/{package}/{file}"), (*text).to_owned())).collect();
-    let has_unity = targets.iter().any(|target| target.checked.graph.nodes.values().any(has_unity_statements));
+    let has_unity =
+        targets.iter().any(|target| target.checked.graph.nodes.values().any(|node| target.has_unity_statements(node)));
     if has_unity {
         files.insert("src/notebooks/unity_catalog.py".to_owned(), notebooks::unity(package));
     }

@@ -7,14 +7,9 @@
 use serde_json::{Map, Value, json};
 
 use crate::check::Checked;
-use crate::engines::databricks::{Target, notebooks, table_key};
+use crate::engines::databricks::{Target, configuration, notebooks, table_key};
 use crate::graph::deployment::{pipeline, schemas};
 use crate::ir::{Body, NodeId};
-
-/// The resource's key; a job of the project may have the project's name.
-pub(super) fn key(project: &str) -> String {
-    format!("{project}_tables")
-}
 
 /// The file that defines a table's datasets.
 pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &notebooks::Beside) -> String {
@@ -32,11 +27,11 @@ pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &notebo
 }
 
 /// The pipeline's resource. Where sources lie, and what schemas are called, its configuration says.
-pub(super) fn body(target: &Target<'_>) -> Value {
+pub(super) fn body(target: &Target<'_>, key: &str) -> Value {
     let graph = &target.checked.graph;
     let schemas = schemas(graph);
-    let mut configuration = Map::new();
-    let mut put = |name: String, value: String| configuration.insert(name, value.into());
+    let mut given = Map::new();
+    let mut put = |name: String, value: String| given.insert(name, value.into());
     put("catalog".to_owned(), "${var.catalog}".to_owned());
     put("environment".to_owned(), "${bundle.target}".to_owned());
     put("layers".to_owned(), schemas.join(","));
@@ -47,7 +42,7 @@ pub(super) fn body(target: &Target<'_>) -> Value {
         let node = graph.node(id);
         if let Body::Ingest(_) = &node.body {
             let key = table_key(&node.name);
-            put(format!("path_{key}"), format!("${{var.{key}_path}}"));
+            put(format!("path_{key}"), format!("${{var.{}}}", configuration::path_variable(&key)));
         }
     }
     // Texts are cast, and times shown, as the tables promise it: in UTC, failing where a value does not fit.
@@ -56,12 +51,12 @@ pub(super) fn body(target: &Target<'_>) -> Value {
     // Where the steps between lie, which nobody else sees.
     let default = schemas.first().map_or("default", String::as_str);
     json!({
-        "name": key(&target.checked.graph.deployment.bundle.name),
+        "name": key,
         "catalog": "${var.catalog}",
         "schema": format!("${{resources.schemas.{default}.name}}"),
         "serverless": true,
         "root_path": "../src",
         "libraries": [{ "glob": { "include": "../src/pipeline/**" } }],
-        "configuration": configuration,
+        "configuration": given,
     })
 }

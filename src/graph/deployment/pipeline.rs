@@ -1,10 +1,12 @@
 //! What a declarative pipeline can make of the tables, where `bundle: {emit: pipeline}` asks for one.
 //!
-//! In: the graph. Out: a diagnostic for each table that only a job's task can build. A pipeline's tables are queries over all rows,
+//! In: the graph, jobs with a task for each table. Out: a diagnostic for each table that only a job's task can build, and the
+//! jobs with one update of the pipeline instead of those tasks. A pipeline's tables are queries over all rows,
 //! or streams of new ones; what looks at the stored table, or computes with what was counted, is neither.
 
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::graph::Graph;
+use crate::ir::deployment::{Dependency, Job, Task, TaskBody};
 use crate::ir::{Body, Ingest, Input, MetadataColumn, Node, NodeId, Operation, Reader, Relation, Test, WriteMode};
 use crate::name;
 
@@ -67,13 +69,13 @@ fn of_assertions(node: &Node, diagnostics: &mut Diagnostics) {
             | Test::Unique { .. }
             | Test::Reference { .. }
             | Test::Aggregate { .. }
-            | Test::Query(_) => {
+            | Test::Query(_)
+            | Test::Columns(_) => {
                 if !is_stream {
                     continue;
                 }
                 "the table is a stream of new rows, of which each is judged by itself"
             }
-            Test::Columns(_) => continue,
         };
         diagnostics.error(
             wrong(format!("a pipeline cannot judge `{}` of `{}`", assertion.label, node.name))
@@ -127,4 +129,76 @@ pub fn sequence(graph: &Graph, id: NodeId) -> Result<Vec<String>, &'static str> 
         }
     }
     Ok(sequence)
+}
+
+/// The pipeline's key. A job may have the project's name.
+pub(super) fn key(project: &str) -> String {
+    format!("{project}_tables")
+}
+
+/// The reference to the pipeline's id.
+pub fn id(key: &str) -> String {
+    format!("${{resources.pipelines.{key}.id}}")
+}
+
+/// Puts an update of the pipeline where a job's tasks build tables.
+pub(super) fn replace_tables(name: &str, pipeline: &str, job: &mut Job, diagnostics: &mut Diagnostics) {
+    let is_table = |task: &Task| matches!(task.body, TaskBody::Table(_));
+    let Some(first) = job.tasks.iter().find(|task| is_table(task)) else { return };
+    let mut update = Task {
+        key: "tables".to_owned(),
+        description: None,
+        cluster: None,
+        body: TaskBody::Pipeline { id: id(pipeline), full_refresh: false },
+        depends_on: Vec::new(),
+        ..first.clone()
+    };
+    let is_taken = |key: &str| job.tasks.iter().any(|task| !is_table(task) && task.key == key);
+    while is_taken(&update.key) {
+        update.key.push('_');
+    }
+    // Whether a task waits for a table; each task stands behind those that it waits for.
+    let mut waits: Vec<bool> = Vec::with_capacity(job.tasks.len());
+    for task in &job.tasks {
+        let comes_behind = |on: &Dependency| {
+            waits.get(on.task).copied().unwrap_or(false) || job.tasks.get(on.task).is_some_and(is_table)
+        };
+        waits.push(task.depends_on.iter().any(comes_behind));
+    }
+    let before = |index: usize| !is_table(&job.tasks[index]) && !waits[index];
+    let place_of_update = (0..job.tasks.len()).filter(|index| before(*index)).count();
+    let others = (0..job.tasks.len()).filter(|index| !is_table(&job.tasks[*index]));
+    let (first_ones, last_ones): (Vec<usize>, Vec<usize>) = others.partition(|index| before(*index));
+    let order: Vec<Option<usize>> =
+        first_ones.into_iter().map(Some).chain([None]).chain(last_ones.into_iter().map(Some)).collect();
+    let new_place = |old: usize| order.iter().position(|place| *place == Some(old)).unwrap_or(place_of_update);
+    for table in job.tasks.iter().filter(|task| is_table(task)) {
+        for on in table.depends_on.iter().filter(|on| !is_table(&job.tasks[on.task])) {
+            if waits[on.task] {
+                diagnostics.error(
+                    wrong(format!("the job `{name}` does `{}` between two tables", job.tasks[on.task].key))
+                        .at(job.site.clone(), "")
+                        .note("a pipeline makes all tables in one update")
+                        .help("let it come before or behind all tables, or emit jobs: `bundle: {emit: jobs}`"),
+                );
+            }
+            let on = Dependency { task: new_place(on.task), ..*on };
+            if !update.depends_on.contains(&on) {
+                update.depends_on.push(on);
+            }
+        }
+    }
+    let moved = |index: usize| {
+        let mut task = job.tasks[index].clone();
+        let mut depends_on: Vec<Dependency> = Vec::new();
+        for on in &task.depends_on {
+            let on = Dependency { task: new_place(on.task), ..*on };
+            if !depends_on.contains(&on) {
+                depends_on.push(on);
+            }
+        }
+        task.depends_on = depends_on;
+        task
+    };
+    job.tasks = order.iter().map(|place| place.map_or_else(|| update.clone(), moved)).collect();
 }

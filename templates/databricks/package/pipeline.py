@@ -27,9 +27,10 @@ from .contract import CastRows
 from .files import Files
 from .judge import Bench, mark_of, takes_out, violated
 from .observed import ORIGINAL
-from .publish import literal_names
+from .publish import literal_names, text
 from .run import Run, quoted
 from .table import Cast, Query, Table
+from .unity import named
 
 # What Databricks adds to open-source Spark's module: expectations, AUTO CDC, private tables.
 dp: Any = pipelines
@@ -151,7 +152,7 @@ class _Datasets:
         if table.description:
             options["comment"] = table.description
         if table.ddl is not None:
-            options["schema"] = self.run.text(table.ddl)
+            options["schema"] = named(self.run, self.run.text(table.ddl))
         if table.write.partition_by:
             options["partition_cols"] = list(table.write.partition_by)
         elif table.write.cluster_by:
@@ -180,10 +181,10 @@ class _Datasets:
         write = self.table.write
         view = f"{self.key}_changes"
         _declare(dp.temporary_view(name=view), view, self._rows, Expectations())
-        named = {"expect_all": expectations.warn, "expect_all_or_drop": expectations.drop}
-        named["expect_all_or_fail"] = expectations.fail
+        by_policy = {"expect_all": expectations.warn, "expect_all_or_drop": expectations.drop}
+        by_policy["expect_all_or_fail"] = expectations.fail
         target = self._spelled(self.table.name)
-        given = {name: conditions for name, conditions in named.items() if conditions}
+        given = {policy: conditions for policy, conditions in by_policy.items() if conditions}
         dp.create_streaming_table(name=target, **self._options(), **given)
         own = {name.lower() for name in self.table.own_columns or ()}
         sequence: str | SparkColumn = write.sequence_by[0]
@@ -303,26 +304,31 @@ class _Datasets:
 
     def _rows(self) -> DataFrame:
         """The table's rows, but for those that expectations drop."""
+        if self.apart:
+            return self._awaiting_checks()
         rows = self._table("rows") if self.is_shared else self._unmarked()
-        own = self.table.own_columns or [name for name in rows.columns if not name.startswith("_medc_")]
         for place in self.looking_around:
             rows = rows.filter(f"NOT {mark_of(place)}")
-        if self.apart:
-            rows = rows.filter(self._all_hold())
+        own = self._own(rows)
         sequence = [name for name in self.table.write.sequence_by if name not in own]
         return rows.select(*map(quoted, [*own, *sequence]))
 
-    def _all_hold(self) -> str:
-        """TRUE, or an error: the rows wait for the checks, and are never replaced where one that must hold does not."""
+    def _own(self, rows: DataFrame) -> list[str]:
+        return self.table.own_columns or [name for name in rows.columns if not name.startswith("_medc_")]
+
+    def _awaiting_checks(self) -> DataFrame:
+        """The rows wait for the checks, and are never replaced where one that must hold does not."""
         blocking = [
             str(place) for place, check in enumerate(self.table.checks) if check in self.apart and _blocks(check)
         ]
         broken = f"place IN ({', '.join(blocking)}) AND NOT success" if blocking else "false"
-        told = f"`{self.table.name}` keeps its old rows: see `{self.table.name}_checks`".replace("'", "")
-        return (
-            f"(SELECT if(count_if({broken}) = 0, true, CAST(raise_error('{told}') AS BOOLEAN)) "
-            f"FROM {self.run.name(self.table.name + '_checks')})"
-        )
+        told = text(f"{self.table.name} keeps its old rows: see {self.table.name}_checks")
+        checks = self.run.name(f"{self.table.name}_checks")
+        all_hold = f"SELECT if(count_if({broken}) = 0, true, CAST(raise_error({told}) AS BOOLEAN)) FROM {checks}"
+        rows = f"{self.key}_rows"
+        columns = ", ".join(map(quoted, self._own(self.run.spark.table(rows))))
+        conditions = [f"NOT {mark_of(place)}" for place in self.looking_around] + [f"({all_hold})"]
+        return self.run.spark.sql(f"SELECT {columns} FROM {quoted(rows)} WHERE {' AND '.join(conditions)}")
 
     def _verdicts(self) -> DataFrame:
         return verdicts.of(self.run, self.table, f"{self.key}_rows", self.apart)
