@@ -187,7 +187,7 @@ pub fn resolve(
     let deployment = deployment::resolve(&project, &chosen, &scope.of_bundle(), files, diagnostics);
     let environments = [&chosen].into_iter().chain(&others).map(|one| (one.name.clone(), one.spec.engine)).collect();
     let mut elsewhere = Vec::new();
-    for other in others.iter().filter(|other| other.spec.engine == spec::Engine::Databricks) {
+    for other in &others {
         elsewhere.extend(look_into(other, &project, &header, settings, files, sources, diagnostics));
     }
     let Project { dir, layers, tables, contracts, datasets, checkpoints, .. } = project;
@@ -227,7 +227,7 @@ pub fn resolve(
     })
 }
 
-/// Resolves what another environment deploys. One whose values are not all known here, such as a variable that only its
+/// Resolves another environment and what it deploys where it is on Databricks. One whose values are not all known here, such as a variable that only its
 /// deployment sets, is left out in silence.
 fn look_into(
     other: &environment::Chosen,
@@ -248,7 +248,7 @@ fn look_into(
         return None;
     }
     diagnostics.extend(found);
-    resolved.ok()
+    resolved.ok().filter(|other| matches!(other.environment.place, Place::Databricks(_)))
 }
 
 /// What the command line and the process give for the chosen environment is not meant for another one that has a value.
@@ -276,6 +276,9 @@ fn resolve_elsewhere(
     let mut scope = Scope::new(header, &other.name, settings);
     scope.variables = variables::values(project, other, &scope, settings, diagnostics)?;
     let environment = environment::resolve(other, &scope, diagnostics)?;
+    if matches!(environment.place, Place::Local { .. }) {
+        return Ok(Elsewhere { environment, deployment: Deployment::default(), locations: Vec::new() });
+    }
     let deployment = deployment::resolve(project, other, &scope.of_bundle(), files, diagnostics);
     let overlays = overlay::tables(other, &project.tables, diagnostics);
     let mut locations = Vec::new();

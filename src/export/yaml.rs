@@ -163,13 +163,11 @@ fn escaped(text: &str) -> String {
 fn is_plain(text: &str, in_list: bool) -> bool {
     let Some(first) = text.chars().next() else { return false };
     let words = ["null", "true", "false", "yes", "no", "on", "off", "y", "n"];
-    (first.is_alphanumeric() || first == '_')
+    (first.is_alphanumeric() || matches!(first, '_' | '/') || text.starts_with("../"))
         && !text.ends_with([':', ' '])
         && !text.contains(": ")
         && !text.contains(" #")
-        && !text
-            .chars()
-            .any(|character| !is_printable(character))
+        && !text.chars().any(|character| !is_printable(character))
         && !(in_list && text.contains([',', '[', ']', '{', '}', ':', '"', '\'', '#']))
         && !words.contains(&text.to_lowercase().as_str())
         && !is_like_a_number(text)
@@ -197,7 +195,18 @@ mod tests {
         for text in ["no", "007", "1.5", "2024-01-01", "12:30", "null", "", " a", "a: b", "-x", "*", "1e5", "0x1F"] {
             assert_ne!(scalar_text(text, false), text);
         }
-        for text in ["paid", "1.0.0", "v3.1.0", "layer.table", "Só texto", "4 days", "decimal(18,2)", "a, b"] {
+        for text in [
+            "paid",
+            "1.0.0",
+            "v3.1.0",
+            "layer.table",
+            "../a/b.py",
+            "/a/b",
+            "Só texto",
+            "4 days",
+            "decimal(18,2)",
+            "a, b",
+        ] {
             assert_eq!(scalar_text(text, false), text);
         }
         assert_eq!(scalar_text("a, b", true), "\"a, b\"");

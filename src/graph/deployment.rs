@@ -96,7 +96,10 @@ pub(super) fn lower(resolved: &Resolved, graph: &Graph, diagnostics: &mut Diagno
         all.push((&other.environment, lowered));
     }
     environments::together(&all, diagnostics);
-    if all.iter().any(|(environment, one)| one.bundle.pipeline.is_some() && matches!(environment.place, Place::Databricks(_))) {
+    if all
+        .iter()
+        .any(|(environment, one)| one.bundle.pipeline.is_some() && matches!(environment.place, Place::Databricks(_)))
+    {
         pipeline::check(graph, diagnostics);
     }
     all.swap_remove(0).1

@@ -19,6 +19,9 @@ pub struct NoSuchSelection {
 }
 
 /// The nodes that any of the selectors names; `None` for no selector, which means all.
+///
+/// # Errors
+/// When a selector finds nothing.
 pub fn select(graph: &Graph, selectors: &[String]) -> Result<Option<BTreeSet<NodeId>>, NoSuchSelection> {
     let mut selected = BTreeSet::new();
     for selector in selectors.iter().flat_map(|selectors| selectors.split_whitespace()) {

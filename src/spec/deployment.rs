@@ -107,7 +107,7 @@ pub struct Channel {
     /// Addresses of e-mail.
     #[serde(default)]
     pub email: Vec<String>,
-    /// Ids of notification destinations of the workspace (Slack, Teams, PagerDuty, webhooks).
+    /// Ids of notification destinations of the workspace (Slack, Teams, webhooks).
     #[serde(default)]
     pub webhooks: Vec<String>,
 }

@@ -19,7 +19,25 @@ NUMBERS = """
 1.00499999999999999999999999999999999999999999999999999999 16777217 5e-324 2.2250738585072014e-308
 """.split()
 
-TEXTS = ["", " ", " 12 ", "\t12\n", "12\u00a0", "\u20285", "5\u2028", "1 2", "a", "`", "'", '"', "NULL", "null", "é", "\x01", "😀"]
+TEXTS = [
+    "",
+    " ",
+    " 12 ",
+    "\t12\n",
+    "12\u00a0",
+    "\u20285",
+    "5\u2028",
+    "1 2",
+    "a",
+    "`",
+    "'",
+    '"',
+    "NULL",
+    "null",
+    "é",
+    "\x01",
+    "😀",
+]
 
 BOOLEANS = "true TRUE True t T yes YES y Y 1 false f no N 0 on off 2 tru".split()
 
@@ -77,13 +95,31 @@ NESTED = [
 KINDS = {
     "numbers": (
         [*NUMBERS, *TEXTS],
-        ["tinyint", "smallint", "int", "bigint", "float", "double", "decimal(10,2)", "decimal(38,2)", "decimal(38,38)", "decimal(5,0)"],
+        [
+            "tinyint",
+            "smallint",
+            "int",
+            "bigint",
+            "float",
+            "double",
+            "decimal(10,2)",
+            "decimal(38,2)",
+            "decimal(38,38)",
+            "decimal(5,0)",
+        ],
     ),
     "words": ([*BOOLEANS, *TEXTS, *NUMBERS[:12]], ["boolean", "binary"]),
     "times": ([*DATES, *TIMES, *TEXTS], ["date", "timestamp", "timestamp_ntz"]),
     "nested": (
         [*NESTED, *TEXTS],
-        ["array<int>", "array<string>", "map<string,int>", "map<int,string>", "struct<a: int, b: decimal(30,2)>", "array<struct<a: int>>"],
+        [
+            "array<int>",
+            "array<string>",
+            "map<string,int>",
+            "map<int,string>",
+            "struct<a: int, b: decimal(30,2)>",
+            "array<struct<a: int>>",
+        ],
     ),
 }
 ZONES = {"times": ["UTC", "Europe/Berlin", "America/Sao_Paulo", "+02:00", "-0330"]}
@@ -118,7 +154,11 @@ def main(folder: Path) -> None:
         "project": {"name": "casts"},
         "environments": {
             "local": {"default": True, "engine": "local", "warehouse": ".medc/warehouse"},
-            "prod": {"engine": "databricks", "catalog": "prod_lake", "workspace": {"host": "https://example.cloud.databricks.com"}},
+            "prod": {
+                "engine": "databricks",
+                "catalog": "prod_lake",
+                "workspace": {"host": "https://example.cloud.databricks.com"},
+            },
         },
         "layers": {"bronze": {}, "silver": {"reads": ["bronze"]}},
         "contracts": contracts,

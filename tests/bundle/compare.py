@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -80,18 +80,21 @@ def read_spark(table: DataFrame) -> list[Row]:
 def differences(name: str, local: list[Row], spark: list[Row], project: Path, ignored: Iterable[str] = ()) -> list[str]:
     """What differs between two tables' rows; nothing if they are equal."""
     left_out = OF_RUNS | {column.removeprefix(f"{name}.") for column in ignored if column.startswith(f"{name}.")}
-    columns = [
-        sorted({column.lower() for row in rows for column in row} - left_out) for rows in (local, spark)
-    ]
+    columns = [sorted({column.lower() for row in rows for column in row} - left_out) for rows in (local, spark)]
     if local and spark and columns[0] != columns[1]:
         return [f"columns {columns[0]} here, {columns[1]} on Spark"]
-    plain: Callable[[Row], Row] = lambda row: {
-        key.lower(): _plain(key.lower(), value, project) for key, value in row.items() if key.lower() not in left_out
-    }
+
+    def plain(row: Row) -> Row:
+        known = ((key.lower(), value) for key, value in row.items())
+        return {key: _plain(key, value, project) for key, value in known if key not in left_out}
+
     ours, theirs = _unmatched([plain(row) for row in local], [plain(row) for row in spark])
     if len(ours) != len(theirs):
         few = [("here", row) for row in ours[:4]] + [("on Spark", row) for row in theirs[:4]]
-        return [f"{len(local)} rows here, {len(spark)} on Spark", *(f"only {where}: {_short(row)}" for where, row in few)]
+        return [
+            f"{len(local)} rows here, {len(spark)} on Spark",
+            *(f"only {where}: {_short(row)}" for where, row in few),
+        ]
     return [
         f"{column}: {one[column]!r} here, {other[column]!r} on Spark, in {_short(one)}"
         for one, other in zip(ours, theirs)
@@ -129,7 +132,9 @@ def _plain(column: str, value: Any, project: Path) -> Any:
     if column in ("examples", "observed") and isinstance(value, str):
         value = json.loads(value)
     if column == "examples" and isinstance(value, list):
-        return sorted((_plain("", one, project) for one in value), key=_order) if len(value) < _N_EXAMPLES else len(value)
+        return (
+            sorted((_plain("", one, project) for one in value), key=_order) if len(value) < _N_EXAMPLES else len(value)
+        )
     if value == {}:
         return []
     if isinstance(value, dict):

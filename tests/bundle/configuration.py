@@ -88,7 +88,14 @@ def merged(base: Any, over: Any) -> Any:
     if isinstance(base, list) and isinstance(over, list):
         result = list(base)
         for one in over:
-            name = next((key for key in ("task_key", "job_cluster_key", "environment_key") if isinstance(one, dict) and key in one), None)
+            name = next(
+                (
+                    key
+                    for key in ("task_key", "job_cluster_key", "environment_key")
+                    if isinstance(one, dict) and key in one
+                ),
+                None,
+            )
             place = next((n for n, old in enumerate(result) if name and old.get(name) == one[name]), None)
             if place is None:
                 result.append(one)

@@ -41,14 +41,28 @@ def main() -> int:
     is_equal = True
     for project, folder, target, warehouse in options.bundle:
         is_equal &= run_bundle(
-            spark, Path(project).resolve(), Path(folder).resolve(), target, Path(warehouse), options.work, variables, options.ignore
+            spark,
+            Path(project).resolve(),
+            Path(folder).resolve(),
+            target,
+            Path(warehouse),
+            options.work,
+            variables,
+            options.ignore,
         )
     spark.stop()
     return 0 if is_equal else 1
 
 
 def run_bundle(
-    spark: Any, project: Path, folder: Path, target: str, warehouse: Path, work: Path, given: dict[str, str], ignored: list[str]
+    spark: Any,
+    project: Path,
+    folder: Path,
+    target: str,
+    warehouse: Path,
+    work: Path,
+    given: dict[str, str],
+    ignored: list[str],
 ) -> bool:
     """Runs one bundle and compares its tables; whether they are equal."""
     known = {name for name in configuration.read_variables(folder)}
@@ -65,7 +79,8 @@ def run_bundle(
             print(f"    {statement}")
     is_equal = True
     schemas = {
-        key: f"`{schema['catalog_name']}`.`{schema['name']}`" for key, schema in found.resources.get("schemas", {}).items()
+        key: f"`{schema['catalog_name']}`.`{schema['name']}`"
+        for key, schema in found.resources.get("schemas", {}).items()
     }
     for name, place in compare.local_tables(warehouse).items():
         if "pipelines" in found.resources and name in NOT_OF_PIPELINES:

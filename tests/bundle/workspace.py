@@ -131,7 +131,9 @@ class Workspace:
                 self.report.states[f"{key}.{task['task_key']}"] = states[task["task_key"]]
         return not any(state in ("failed", "upstream_failed") for state in states.values())
 
-    def _task(self, key: str, job: dict[str, Any], task: dict[str, Any], parameters: dict[str, str], states: dict[str, str]) -> str:
+    def _task(
+        self, key: str, job: dict[str, Any], task: dict[str, Any], parameters: dict[str, str], states: dict[str, str]
+    ) -> str:
         name = task["task_key"]
         waits = [(one, states[one["task_key"]]) for one in task.get("depends_on", [])]
         if not _may_run(task.get("run_if", "ALL_SUCCESS"), waits):
@@ -147,7 +149,9 @@ class Workspace:
             if "notebook_task" in task:
                 given = {**parameters, **task["notebook_task"].get("base_parameters", {})}
                 path = folder / task["notebook_task"]["notebook_path"]
-                self._notebook(key, name, path, {key: self._place(key, filled(str(value))) for key, value in given.items()})
+                self._notebook(
+                    key, name, path, {key: self._place(key, filled(str(value))) for key, value in given.items()}
+                )
             elif "sql_task" in task and "file" in task["sql_task"]:
                 given = {key: filled(str(value)) for key, value in task["sql_task"].get("parameters", {}).items()}
                 self._sql_file(folder / task["sql_task"]["file"]["path"], {**parameters, **given})
@@ -188,7 +192,9 @@ class Workspace:
         }
         known.update({f"job.parameters.{name}": value for name, value in parameters.items()})
         known.update({f"tasks.{task}.values.{name}": str(value) for (task, name), value in self.values.items()})
-        known.update({f"tasks.{address.partition('.')[2]}.result_state": state for address, state in self.report.states.items()})
+        known.update(
+            {f"tasks.{address.partition('.')[2]}.result_state": state for address, state in self.report.states.items()}
+        )
         return known
 
     def _place(self, name: str, value: str) -> str:
@@ -216,7 +222,10 @@ class Workspace:
         # A job gives each notebook a Python of its own; what this one remembers of `..` is another bundle's.
         sys.path_importer_cache.pop("..", None)
         try:
-            exec(compile(source, str(path), "exec"), {"__name__": "__main__", "spark": self.spark, "dbutils": runtime.dbutils})
+            exec(
+                compile(source, str(path), "exec"),
+                {"__name__": "__main__", "spark": self.spark, "dbutils": runtime.dbutils},
+            )
         finally:
             os.chdir(before)
             sys.path[:] = searched

@@ -22,6 +22,7 @@ environments:
     engine: databricks
     catalog: lake
     workspace: {host: "https://example.cloud.databricks.com", root_path: /Workspace/Shared/shop-prod}
+    permissions: [{group_name: users, level: CAN_MANAGE}]
     variables: {least: 10}
     tables: {bronze.orders: {source: {path: /Volumes/lake/landing/orders}}}
 layers: {bronze: {}, silver: {}, gold: {}}

@@ -2,6 +2,7 @@
 
 mod console;
 mod contract_diff;
+mod deployment;
 mod databricks;
 mod evolution;
 mod examples;

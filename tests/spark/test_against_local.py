@@ -22,8 +22,8 @@ from pyspark.sql import SparkSession
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "templates" / "databricks"))
 
-from package import checks  # noqa: E402
-from package.judge import Judged, judge  # noqa: E402
+from package import checks
+from package.judge import Judged, judge
 
 MEDC = os.environ["MEDC"]
 NAMES = {layer: f"spark_catalog.every_{layer}" for layer in ("bronze", "silver", "quality")}
@@ -96,7 +96,7 @@ def emitted(project: Path, table: str) -> dict[str, Any]:
     name = next(line.split()[1] for line in text.splitlines() if line.startswith("from ") and "databricks" not in line)
     modules = {"databricks": types.ModuleType("databricks"), "databricks.sdk": types.ModuleType("databricks.sdk")}
     sys.modules.update({**modules, "databricks.sdk.runtime": runtime, name: package})
-    exec(compile(text, f"silver_{table}.py", "exec"), {})
+    exec(compile(text, f"silver_{table}.py", "exec"), {})  # noqa: S102
     return found
 
 
@@ -124,11 +124,22 @@ def same(here: Any, there: Any) -> bool:
     return bool(here == there)
 
 
+def rounded(value: str | None) -> str | None:
+    """A number as text without the digits that depend on the order in which it was summed up."""
+    try:
+        return value and f"{float(value):.9g}"
+    except ValueError:
+        return value
+
+
 def compared(outcome: dict[str, Any]) -> dict[str, Any]:
     told = {name: value for name, value in outcome.items() if name not in UNTOLD}
     if told.get("observed"):
         told["observed"] = json.loads(told["observed"])
     examples = json.loads(told.get("examples") or "[]")
+    for example in examples:
+        if "observed" in example and told["kind"] != "query":
+            example["observed"] = rounded(example["observed"])
     told["examples"] = sorted(json.dumps(example, ensure_ascii=False) for example in examples)
     if told["n_violating"] > N_EXAMPLES or told["kind"] == "unique":
         # Which of them are shown is not promised.

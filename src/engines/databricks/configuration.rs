@@ -2,7 +2,7 @@
 //!
 //! In: the targets. Out: YAML by path, one resource a file. A resource that is the same in all targets stands below
 //! `resources`; what differs stands below `targets` in the same file, merged by the Databricks CLI: mappings key by key, tasks
-//! by `task_key`. Nothing here says what a development copy must decide for itself: no pause, no number of runs.
+//! by `task_key`, clusters by `job_cluster_key`, parameters by `name`. Nothing here says what a development copy must decide for itself: no pause, no number of runs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -101,37 +101,59 @@ fn resource(resource_type: &str, key: &str, bodies: &[Option<Value>], targets: &
     Value::Object(file)
 }
 
-/// What several values have in common, and what each has besides. A list that differs is in none of the common part, since
-/// the CLI would join the two.
+/// What several values have in common, and what each has besides or otherwise: the CLI lays a target's values over the
+/// common ones. A list without keys is never common unless it is the same in all, since the CLI would join the two.
 fn split(values: &[&Value]) -> (Option<Value>, Vec<Option<Value>>) {
     let Some((first, others)) = values.split_first() else { return (None, Vec::new()) };
     if others.iter().all(|other| other == first) {
         return (Some((*first).clone()), vec![None; values.len()]);
     }
-    let apart = || (None, values.iter().map(|value| Some((*value).clone())).collect());
     if let Some(objects) = values.iter().map(|value| value.as_object()).collect::<Option<Vec<_>>>() {
         return split_objects(&objects);
     }
-    let Some(lists) = values.iter().map(|value| task_keys(value)).collect::<Option<Vec<_>>>() else { return apart() };
-    if lists.iter().any(|keys| *keys != lists[0]) {
-        return apart();
+    if values.iter().all(|value| !value.is_object() && !value.is_array()) {
+        let n_alike = |value: &Value| values.iter().filter(|other| **other == value).count();
+        // The first of those that most have.
+        let common = values.iter().rev().max_by_key(|value| n_alike(value)).copied().unwrap_or(first);
+        let rest = values.iter().map(|value| (*value != common).then(|| (*value).clone())).collect();
+        return (Some(common.clone()), rest);
+    }
+    match KEYS.into_iter().find_map(|key| by_key(values, key)) {
+        Some(split) => split,
+        None => (None, values.iter().map(|value| Some((*value).clone())).collect()),
+    }
+}
+
+/// The keys by which the CLI knows the elements of a job's lists: tasks, clusters, parameters.
+const KEYS: [&str; 3] = ["task_key", "job_cluster_key", "name"];
+
+/// Splits lists whose elements have the same keys in the same order.
+fn by_key(values: &[&Value], key: &str) -> Option<(Option<Value>, Vec<Option<Value>>)> {
+    let keys = |value: &&Value| -> Option<Vec<String>> {
+        let elements = value.as_array()?.iter();
+        elements.map(|element| Some(element.get(key)?.as_str()?.to_owned())).collect()
+    };
+    let lists: Vec<Vec<String>> = values.iter().map(keys).collect::<Option<_>>()?;
+    let (first, others) = lists.split_first()?;
+    if others.iter().any(|other| other != first) {
+        return None;
     }
     let mut common = Vec::new();
     let mut rest: Vec<Vec<Value>> = vec![Vec::new(); values.len()];
-    for (index, key) in lists[0].iter().enumerate() {
-        let tasks: Vec<&Value> = values.iter().filter_map(|value| value.get(index)).collect();
-        let (shared, own) = split(&tasks);
+    for (index, name) in first.iter().enumerate() {
+        let elements: Vec<&Value> = values.iter().filter_map(|value| value.get(index)).collect();
+        let (shared, own) = split(&elements);
         common.extend(shared);
         for (rest, own) in rest.iter_mut().zip(own) {
             if let Some(Value::Object(own)) = own {
-                let mut task = Map::from_iter([("task_key".to_owned(), Value::from(*key))]);
-                task.extend(own);
-                rest.push(Value::Object(task));
+                let mut element = Map::from_iter([(key.to_owned(), Value::from(name.clone()))]);
+                element.extend(own);
+                rest.push(Value::Object(element));
             }
         }
     }
-    let rest = rest.into_iter().map(|tasks| (!tasks.is_empty()).then_some(Value::Array(tasks))).collect();
-    (Some(Value::Array(common)), rest)
+    let rest = rest.into_iter().map(|elements| (!elements.is_empty()).then_some(Value::Array(elements))).collect();
+    Some((Some(Value::Array(common)), rest))
 }
 
 fn split_objects(objects: &[&Map<String, Value>]) -> (Option<Value>, Vec<Option<Value>>) {
@@ -161,11 +183,6 @@ fn split_objects(objects: &[&Map<String, Value>]) -> (Option<Value>, Vec<Option<
     }
     let written = |map: Map<String, Value>| (!map.is_empty()).then_some(Value::Object(map));
     (written(common), rest.into_iter().map(written).collect())
-}
-
-/// The keys of a list of tasks; `None` for another list.
-fn task_keys(value: &Value) -> Option<Vec<&str>> {
-    value.as_array()?.iter().map(|task| task.get("task_key")?.as_str()).collect()
 }
 
 /// `databricks.yml`.
@@ -310,13 +327,19 @@ mod tests {
         let (common, rest) = split(&[&dev, &prod]);
         assert_eq!(
             common,
-            Some(json!({"name": "daily", "tasks": [{"task_key": "a"}, {"task_key": "b"}], "x": {"y": 1}}))
+            Some(json!({"name": "daily", "tasks": [{"task_key": "a", "n": 1}, {"task_key": "b"}], "x": {"y": 1}}))
         );
-        assert_eq!(rest[0], Some(json!({"tasks": [{"task_key": "a", "n": 1}, {"task_key": "b", "on": [1, 2]}]})));
+        assert_eq!(rest[0], Some(json!({"tasks": [{"task_key": "b", "on": [1, 2]}]})));
         assert_eq!(
             rest[1],
             Some(json!({"tasks": [{"task_key": "a", "n": 2}, {"task_key": "b", "on": [1]}], "z": true}))
         );
+    }
+
+    #[test]
+    fn what_most_have_is_common() {
+        let (common, rest) = split(&[&json!({"t": 2}), &json!({"t": 1}), &json!({"t": 1})]);
+        assert_eq!((common, rest), (Some(json!({"t": 1})), vec![Some(json!({"t": 2})), None, None]));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Catalog knows of the tables. Every job that runs code gets the parameters by which the notebooks find their tables.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -266,7 +267,7 @@ fn task(target: &Target<'_>, task: &Task, all: &[Task]) -> Value {
     }
     body.put_some("job_cluster_key", task.cluster.clone());
     if let (TaskBody::Wheel { dependency, .. }, Some(_)) = (&task.body, &task.cluster) {
-        let is_file = dependency.ends_with(".whl");
+        let is_file = Path::new(dependency).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("whl"));
         let library = if is_file { json!({ "whl": dependency }) } else { json!({ "pypi": { "package": dependency } }) };
         body.put("libraries", vec![library]);
     }

@@ -249,9 +249,6 @@ fn file(
 ) -> Option<FilePath> {
     if path.starts_with('/') {
         let in_workspace = ["/Workspace/", "/Users/", "/Shared/", "/Repos/"].iter().any(|root| path.starts_with(root));
-        if in_workspace && ending == Ending::Notebook || in_workspace && ending == Ending::Sql {
-            return Some(FilePath::Workspace(path.to_owned()));
-        }
         if in_workspace || path.starts_with("/Volumes/") && ending == Ending::Python {
             return Some(FilePath::Workspace(path.to_owned()));
         }

@@ -165,13 +165,14 @@ fn part_values(part: &str, field: &Field) -> Result<Vec<u32>, Fault> {
         "*" => (field.from, field.to),
         // Quartz reads `/5` as `*/5`.
         "" if step.is_some() => (field.from, field.to),
-        range => match range.split_once('-') {
-            Some((from, to)) => (number(from, field)?, number(to, field)?),
-            None => {
+        range => {
+            if let Some((from, to)) = range.split_once('-') {
+                (number(from, field)?, number(to, field)?)
+            } else {
                 let from = number(range, field)?;
                 (from, if step.is_some() { field.to } else { from })
             }
-        },
+        }
     };
     if from > to && field.from == YEAR.from {
         return Err(fault(part, field, "ends before it begins"));

@@ -15,9 +15,10 @@ pub(super) const OWN_PARAMETERS: [&str; 6] = ["catalog", "environment", "git_sha
 pub(super) fn seconds(written: &spec::Period, least: u64, site: &Site, diagnostics: &mut Diagnostics) -> Option<u64> {
     let seconds = match written {
         spec::Period::Seconds(seconds) => *seconds,
-        spec::Period::Text(text) => match duration::seconds(text, "") {
-            Ok(seconds) => seconds,
-            Err(_) => {
+        spec::Period::Text(text) => {
+            if let Ok(seconds) = duration::seconds(text, "") {
+                seconds
+            } else {
                 diagnostics.error(
                     Diagnostic::error(code::JOB_LIMIT, format!("`{text}` is no time span"))
                         .at(site.clone(), "")
@@ -25,7 +26,7 @@ pub(super) fn seconds(written: &spec::Period, least: u64, site: &Site, diagnosti
                 );
                 return None;
             }
-        },
+        }
     };
     // Databricks takes 32-bit numbers.
     let most = u64::from(u32::MAX >> 1) / 1000;

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
-from pyspark.sql.utils import AnalysisException
 
 from . import contract, files, observed, publish, quarantine, registry, shape
 from .contract import CastRows
@@ -111,7 +110,8 @@ def _of_files(run: Run, table: Table, source: Files, landing: Landing | None, st
 
 def _told(table: Table, source: Files, ragged: DataFrame, n_ragged: int, n_columns: int) -> str:
     if source.format != "csv":
-        return f"{n_ragged} lines of the files of `{table.name}` are not what it promises: {ragged.first()[files.WRONG]}"
+        first = ragged.select(files.WRONG).limit(1).collect()[0][0]
+        return f"{n_ragged} lines of the files of `{table.name}` are not what it promises: {first}"
     return f"{n_ragged} rows of the files of `{table.name}` do not have {n_columns} fields"
 
 
@@ -171,9 +171,8 @@ def _of_table(run: Run, table: Table, source: Cast, stage: Stage) -> _Rows:
 
 def _pinned(run: Run, table: str) -> DataFrame:
     """A table's rows at its newest version, so that two looks see the same; a view's as they are."""
-    try:
-        version = run.version(table)
-    except AnalysisException:
+    version = run.version(table)
+    if version is None:
         return run.spark.table(run.name(table))
     return run.spark.read.option("versionAsOf", version).table(run.name(table))
 

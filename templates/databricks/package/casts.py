@@ -54,7 +54,9 @@ def cast(value: Column, source: T.DataType, target: T.DataType, zone: str) -> Ca
         if isinstance(source, T.StringType):
             return nested.of_json(value, target, zone)
         return nested.cast(value, source, target, zone)
-    found = _of_text(value, target, zone) if isinstance(source, T.StringType) else _of_value(value, source, target, zone)
+    found = (
+        _of_text(value, target, zone) if isinstance(source, T.StringType) else _of_value(value, source, target, zone)
+    )
     return Cast(found, value.isNotNull() & found.isNull())
 
 

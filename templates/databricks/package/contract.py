@@ -75,7 +75,11 @@ def cast(
     carried = {name for name in rows.columns if name.startswith(ORIGINAL)}
     cast_rows = rows.select(
         *(found[name].value.alias(name) if name in found else rows[quoted(name)] for name in rows.columns),
-        *(rows[quoted(name)].alias(ORIGINAL + name.lower()) for name in found if ORIGINAL + name.lower() not in carried),
+        *(
+            rows[quoted(name)].alias(ORIGINAL + name.lower())
+            for name in found
+            if ORIGINAL + name.lower() not in carried
+        ),
         F.array_compact(F.array(*failed)).alias(FAILED),
         F.array_compact(F.array(*reasons)).alias(REASONS),
     )

@@ -70,34 +70,50 @@ def read(run: Run, files: Files, columns: Sequence[str] | None) -> DataFrame:
     """All rows of all files as they stand: `columns`, `_medc_file` and `_medc_wrong`."""
     path = location(run)
     names = header(run.spark, files, path, columns)
-    return parsed(raw(run.spark.read, run.spark, files, path, names), files, columns or names)
+    return parsed(raw(run.spark, files, path, names), files, columns or names)
 
 
-def raw(reader: Any, spark: SparkSession, files: Files, path: str, names: Sequence[str]) -> DataFrame:
-    """The files' rows from a reader of batches or of a stream; JSON is still a text a line."""
-    reader, form = reader.options(**_listing(files, path)), files.format
-    if isinstance(reader, _stream_reader(spark)) and "DATABRICKS_RUNTIME_VERSION" in os.environ:
-        reader = reader.option("cloudFiles.format", "text" if form == "json" else form)
+def raw(spark: SparkSession, files: Files, path: str, names: Sequence[str]) -> DataFrame:
+    """The rows of all files; JSON is still a text a line."""
+    reader: Any = spark.read
+    if files.format == "parquet":
+        return _traced(_parquet(spark, files, path))
+    form = "text" if files.format == "json" else files.format
+    return _loaded(reader.format(form), files, path, names)
+
+
+def new_rows(spark: SparkSession, files: Files, path: str, names: Sequence[str]) -> DataFrame:
+    """The rows of files as they come, as a stream: Auto Loader on Databricks, Spark's own elsewhere."""
+    # Spark's own would leave out files much older than the newest.
+    reader: Any = spark.readStream.option("maxFileAge", "36500d")
+    form = "text" if files.format == "json" else files.format
+    if files.format == "parquet":
+        reader = reader.schema(_parquet(spark, files, path).schema)
+    if "DATABRICKS_RUNTIME_VERSION" in os.environ and files.format != "delta":
+        reader = spark.readStream.option("cloudFiles.format", form)
         form = "cloudFiles"
-    elif form == "json":
-        form = "text"
-    file = F.col("_metadata.file_path").alias(FILE)
+    return _loaded(reader.format(form), files, path, names)
+
+
+def _parquet(spark: SparkSession, files: Files, path: str) -> DataFrame:
+    return spark.read.options(**_listing(files, path)).option("mergeSchema", "true").parquet(path)
+
+
+def _loaded(reader: Any, files: Files, path: str, names: Sequence[str]) -> DataFrame:
+    reader = reader.options(**_listing(files, path))
     if files.format == "csv":
         schema = T.StructType([T.StructField(name, T.StringType()) for name in [*names, WRONG]])
-        return reader.format(form).options(**delimited_options(files)).schema(schema).load(path).select("*", file)
+        reader = reader.options(**delimited_options(files)).schema(schema)
     if files.format == "json":
-        rows = reader.format(form).option("lineSep", "\n").schema("value string").load(path)
-        return rows.select(F.col("value").alias(_LINE), file)
-    if files.format == "parquet":
-        if not isinstance(reader, _stream_reader(spark)):
-            return reader.option("mergeSchema", "true").format(form).load(path).select("*", file)
-        schema = spark.read.options(**_listing(files, path)).option("mergeSchema", "true").parquet(path).schema
-        return reader.format(form).schema(schema).load(path).select("*", file)
-    return reader.format("delta").load(path).select("*", F.lit(path).alias(FILE))
+        reader = reader.option("lineSep", "\n").schema("value string")
+    rows: DataFrame = reader.load(path)
+    if files.format == "delta":
+        return rows.select("*", F.lit(path).alias(FILE))
+    return _traced(rows.withColumnRenamed("value", _LINE) if files.format == "json" else rows)
 
 
-def _stream_reader(spark: SparkSession) -> type:
-    return type(spark.readStream)
+def _traced(rows: DataFrame) -> DataFrame:
+    return rows.select("*", F.col("_metadata.file_path").alias(FILE))
 
 
 def _listing(files: Files, path: str) -> dict[str, str]:
@@ -152,7 +168,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _keys(spark: SparkSession, files: Files, path: str) -> list[str]:
-    lines = raw(spark.read, spark, files, path, ())
+    lines = raw(spark, files, path, ())
     keys = lines.select(F.explode(F.map_keys(nested.members(nested.marked(F.col(_LINE))))).alias("key")).distinct()
     return sorted(row["key"] for row in keys.collect())
 

@@ -424,9 +424,8 @@ class Bench:
     def _unique(self, rows: DataFrame, check: Unique, found: _Found) -> None:
         keys = list(map(quoted, check.columns))
         groups = rows.filter(considering(check)).groupBy(*keys).agg(F.count(F.lit(1)).alias("_medc_n"))
-        found.n_violating = groups.agg(F.expr("coalesce(sum(CASE WHEN _medc_n > 1 THEN _medc_n END), 0)")).collect()[0][
-            0
-        ]
+        n_repeated = F.expr("coalesce(sum(CASE WHEN _medc_n > 1 THEN _medc_n END), 0)")
+        [[found.n_violating]] = groups.agg(n_repeated).collect()
         if found.n_violating:
             repeated = rows.withColumn("_medc_repeats", F.expr(repeats(check))).filter("_medc_repeats")
             found.examples = observed.examples(repeated.drop("_medc_repeats").limit(N_EXAMPLES))

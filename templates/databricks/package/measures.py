@@ -11,6 +11,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 MOST_EXACT = 10_000
 """The largest sample for which the p-value of Kolmogorov-Smirnov is exact."""
@@ -53,7 +54,7 @@ def check_edges(edges: Sequence[float]) -> list[float]:
     """Edges of at least one bin, strictly ascending."""
     if len(edges) < 2 or any(math.isnan(edge) for edge in edges):
         raise Undefined("no bins")
-    if any(low >= high for low, high in zip(edges, edges[1:])):
+    if any(low >= high for low, high in pairwise(edges)):
         raise Undefined("the edges do not ascend")
     return list(edges)
 

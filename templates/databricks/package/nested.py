@@ -68,13 +68,17 @@ def _read(part: Column, target: T.DataType, zone: str) -> _Read:
     if isinstance(target, T.ArrayType):
         element = target.elementType
         elements = F.from_json(part, "array<string>", _OPTIONS)
-        fits = F.coalesce(elements.isNotNull() & F.forall(elements, lambda one: _read(one, element, zone).fits), F.lit(False))
+        fits = F.coalesce(
+            elements.isNotNull() & F.forall(elements, lambda one: _read(one, element, zone).fits), F.lit(False)
+        )
         failed = F.coalesce(F.exists(elements, lambda one: _read(one, element, zone).failed), F.lit(False))
         return _Read(F.transform(elements, lambda one: _read(one, element, zone).value), failed, part.isNull() | fits)
     if isinstance(target, T.MapType):
         pairs = F.map_entries(members(part))
         values = target.valueType
-        fits = F.coalesce(pairs.isNotNull() & F.forall(pairs, lambda one: _read(one["value"], values, zone).fits), F.lit(False))
+        fits = F.coalesce(
+            pairs.isNotNull() & F.forall(pairs, lambda one: _read(one["value"], values, zone).fits), F.lit(False)
+        )
         cast = _map(
             pairs,
             lambda one: casts.cast(one["key"], T.StringType(), target.keyType, zone),
@@ -98,9 +102,7 @@ def _as_cast(read: _Read) -> casts.Cast:
     return casts.Cast(read.value, read.failed)
 
 
-def _map(
-    pairs: Column, key: Callable[[Column], casts.Cast], value: Callable[[Column], casts.Cast]
-) -> casts.Cast:
+def _map(pairs: Column, key: Callable[[Column], casts.Cast], value: Callable[[Column], casts.Cast]) -> casts.Cast:
     bad_key = F.coalesce(F.exists(pairs, lambda one: key(one).failed), F.lit(False))
     bad_value = F.coalesce(F.exists(pairs, lambda one: value(one).failed), F.lit(False))
     made = F.map_from_entries(F.transform(pairs, lambda one: F.struct(key(one).value, value(one).value)))
@@ -122,12 +124,13 @@ def cast(value: Column, source: T.DataType, target: T.DataType, zone: str) -> ca
         )
     if isinstance(source, T.StructType) and isinstance(target, T.StructType):
         made, failed = [], F.lit(False)
+        known = {member.name.lower(): member for member in source.fields}
         for field in target.fields:
-            old = next((one for one in source.fields if one.name.lower() == field.name.lower()), None)
-            if old is None:
+            before = known.get(field.name.lower())
+            if before is None:
                 made.append(F.lit(None).cast(field.dataType).alias(field.name))
                 continue
-            member = casts.cast(value[old.name], old.dataType, field.dataType, zone)
+            member = casts.cast(value[before.name], before.dataType, field.dataType, zone)
             made.append(member.value.alias(field.name))
             failed = failed | member.failed
         return casts.Cast(F.when(value.isNotNull(), F.struct(*made)), value.isNotNull() & failed)

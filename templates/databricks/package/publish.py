@@ -92,8 +92,7 @@ class Landing:
         spark, checkpoints = self.run.spark, self.run.checkpoints
         if checkpoints is None:
             checkpoints = f"/Volumes/{self.run.catalog}/{self.run.schemas.get('medc', 'medc')}/checkpoints"
-        reader = spark.readStream.option("maxFileAge", "36500d")
-        rows = files.raw(reader, spark, self.source, path, names)
+        rows = files.new_rows(spark, self.source, path, names)
         stream = rows.writeStream.format("delta").option("checkpointLocation", f"{checkpoints}/{self.key}")
         stream.trigger(availableNow=True).toTable(self.name).awaitTermination()
 
@@ -237,7 +236,9 @@ def _view_query(run: Run, table: Table) -> str:
     assert isinstance(table.rows, Cast)
     promised = {column.name.lower(): column.data_type for column in table.contract.columns} if table.contract else {}
     columns = [
-        f"CAST({quoted(name)} AS {promised[name.lower()]}) AS {quoted(name)}" if name.lower() in promised else quoted(name)
+        f"CAST({quoted(name)} AS {promised[name.lower()]}) AS {quoted(name)}"
+        if name.lower() in promised
+        else quoted(name)
         for name in run.spark.table(run.name(table.rows.table)).columns
     ]
     start = f"SELECT {', '.join(columns)} FROM {run.name(table.rows.table)}"

@@ -9,6 +9,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 
@@ -86,9 +87,11 @@ class Run:
 
     def version(self, table: str) -> int | None:
         """A table's newest version; `None` for a view."""
-        history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1")
-        rows = history.select("version").collect()
-        return int(rows[0][0]) if rows else None
+        try:
+            history = self.spark.sql(f"DESCRIBE HISTORY {self.name(table)} LIMIT 1")
+            return int(history.select("version").collect()[0][0])
+        except AnalysisException:
+            return None
 
 
 def temporary(table: str, purpose: str) -> str:

@@ -13,7 +13,7 @@ use deltalake::arrow::datatypes::{DataType, Schema, SchemaRef};
 use deltalake::datafusion::common::{DFSchema, DataFusionError, Result};
 use deltalake::datafusion::execution::SessionState;
 use deltalake::datafusion::physical_expr::PhysicalExpr;
-use deltalake::datafusion::physical_expr::expressions::{IsNotNullExpr, IsNullExpr};
+use deltalake::datafusion::physical_expr::expressions::{Column, IsNotNullExpr, IsNullExpr};
 use deltalake::datafusion::physical_expr::utils::collect_columns;
 use deltalake::datafusion::physical_expr_common::physical_expr::is_volatile;
 
@@ -83,7 +83,7 @@ fn single_text(expr: &Arc<dyn PhysicalExpr>, schema: &Schema) -> Option<usize> {
         return None;
     }
     let columns = collect_columns(expr);
-    let mut places = columns.iter().map(|column| column.index());
+    let mut places = columns.iter().map(Column::index);
     let place = places.next().filter(|_| columns.len() == 1)?;
     schema.fields().get(place).filter(|field| *field.data_type() == DataType::Utf8).map(|_| place)
 }

@@ -4,6 +4,7 @@
 //! many. A column that had many once is not looked at again.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use deltalake::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, UInt32Array};
@@ -58,14 +59,17 @@ impl Apart {
         if many.is_none_or(|many| many.load(Ordering::Relaxed)) {
             return Ok(None);
         }
-        if !self.0.contains_key(&place) {
-            let found = take_apart(batch.column(place))?;
-            if found.is_none() {
-                many.iter().for_each(|many| many.store(true, Ordering::Relaxed));
+        let found = match self.0.entry(place) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let found = take_apart(batch.column(place))?;
+                if let (None, Some(many)) = (&found, many) {
+                    many.store(true, Ordering::Relaxed);
+                }
+                new.insert(found)
             }
-            self.0.insert(place, found);
-        }
-        Ok(self.0.get(&place).and_then(Option::as_ref))
+        };
+        Ok(found.as_ref())
     }
 }
 

@@ -19,7 +19,8 @@ use futures::StreamExt;
 
 use super::keys::Hash;
 use super::packed::{Texts, pack};
-use crate::ir::{Assertion, Node, TableRef, Test};
+use crate::ir::{Assertion, Node, Test};
+use crate::name::TableName;
 
 /// The different keys of a table.
 #[derive(Debug)]
@@ -39,6 +40,9 @@ pub(in crate::engines::local) struct Keys {
     before: Vec<Option<u32>>,
 }
 
+/// A table, its referenced columns, and the types to look up.
+type Asked<'a> = (&'a TableName, &'a [String], Vec<DataType>);
+
 /// The keys that the references among a node's assertions may have, by place; those of the node itself are not known yet.
 /// `own` are the node's columns, in lower case.
 pub(in crate::engines::local) async fn of_references(
@@ -51,7 +55,7 @@ pub(in crate::engines::local) async fn of_references(
     let is_reference = |one: &&Assertion| matches!(one.test, Test::Reference { .. });
     let share_bytes = bound_bytes / node.assertions.iter().filter(is_reference).count().max(1);
     let mut found: Vec<(usize, Arc<Known>)> = Vec::new();
-    let mut read: Vec<(&TableRef, &[String], Vec<DataType>, Arc<Known>)> = Vec::new();
+    let mut read: Vec<(Asked<'_>, Arc<Known>)> = Vec::new();
     for (place, assertion) in node.assertions.iter().enumerate() {
         let Test::Reference { columns, table, referenced } = &assertion.test else { continue };
         let types = columns.iter().map(|column| own.field_with_unqualified_name(&column.to_lowercase()));
@@ -60,10 +64,8 @@ pub(in crate::engines::local) async fn of_references(
         if table.name == node.name {
             continue;
         }
-        let same = read.iter().find(|(other, names, as_types, _)| {
-            other.name == table.name && *names == referenced.as_slice() && *as_types == types
-        });
-        if let Some((_, _, _, known)) = same {
+        let asked: Asked<'_> = (&table.name, referenced, types);
+        if let Some((_, known)) = read.iter().find(|(other, _)| *other == asked) {
             found.push((place, Arc::clone(known)));
             continue;
         }
@@ -71,12 +73,12 @@ pub(in crate::engines::local) async fn of_references(
             let name = TableReference::partial(table.name.layer.as_str(), table.name.name.as_str());
             let names: Vec<Expr> = referenced.iter().map(|name| ident(name.to_lowercase())).collect();
             let rows = context.table(name).await?.select(names)?;
-            Known::read(rows, &types, hash, share_bytes).await
+            Known::read(rows, &asked.2, hash, share_bytes).await
         };
         // What cannot be read now is told of when it is joined.
         if let Ok(Some(known)) = known.await {
             let known = Arc::new(known);
-            read.push((table, referenced, types, Arc::clone(&known)));
+            read.push((asked, Arc::clone(&known)));
             found.push((place, known));
         }
     }
@@ -132,7 +134,7 @@ impl Known {
             let given = BooleanArray::new(given, None);
             let columns: Vec<ArrayRef> =
                 batch.columns().iter().map(|column| filter(column, &given)).collect::<std::result::Result<_, _>>()?;
-            n_bytes += columns.iter().map(|column| column.get_array_memory_size()).sum::<usize>();
+            n_bytes += columns.iter().map(Array::get_array_memory_size).sum::<usize>();
             n_bytes += given.true_count() * KEY_BYTES;
             // They are copied once more when all are there.
             if n_bytes > bound_bytes / 2 {
@@ -185,7 +187,7 @@ impl Keys {
     }
 
     fn rows(&self, keys: &[ArrayRef]) -> Result<BooleanBuffer> {
-        let n_rows = keys.first().map_or(0, |key| key.len());
+        let n_rows = keys.first().map_or(0, Array::len);
         if self.last.is_empty() {
             return Ok(BooleanBuffer::new_unset(n_rows));
         }
@@ -254,7 +256,7 @@ mod tests {
     fn keys_are_found_by_their_values_whatever_the_hash() {
         let same: Hash = |keys, hashes| {
             hashes.clear();
-            hashes.resize(keys.first().map_or(0, |key| key.len()), 42);
+            hashes.resize(keys.first().map_or(0, Array::len), 42);
             Ok(hashes)
         };
         for hash in [HASH, same] {

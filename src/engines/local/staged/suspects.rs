@@ -124,24 +124,25 @@ fn picked(columns: &[ArrayRef], places: &[usize]) -> Vec<ArrayRef> {
     places.iter().filter_map(|place| columns.get(*place).cloned()).collect()
 }
 
+/// The places of a key's columns among the arguments, and its hashes.
+type Key = (Vec<usize>, Arc<Repeated>);
+
 /// Whether a row has a hash that repeats, of any of several keys; its arguments are their columns.
 #[derive(Debug)]
 struct Suspicious {
-    keys: Vec<(Vec<usize>, Arc<Repeated>)>,
+    keys: Vec<Key>,
     signature: Signature,
 }
 
 impl Suspicious {
-    fn new(keys: Vec<(Vec<usize>, Arc<Repeated>)>) -> Self {
+    fn new(keys: Vec<Key>) -> Self {
         Suspicious { keys, signature: Signature::variadic_any(Volatility::Immutable) }
     }
 }
 
 impl PartialEq for Suspicious {
     fn eq(&self, other: &Self) -> bool {
-        let same = |((own, one), (its, other)): (&(Vec<usize>, Arc<Repeated>), &(Vec<usize>, Arc<Repeated>))| {
-            own == its && Arc::ptr_eq(one, other)
-        };
+        let same = |(one, other): (&Key, &Key)| one.0 == other.0 && Arc::ptr_eq(&one.1, &other.1);
         self.keys.len() == other.keys.len() && self.keys.iter().zip(&other.keys).all(same)
     }
 }

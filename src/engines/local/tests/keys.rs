@@ -1,7 +1,7 @@
 //! Uniqueness and references from what was known while the rows streamed by, whatever the hash: the answers are those of the
 //! queries over all rows.
 
-use deltalake::arrow::array::{ArrayRef, RecordBatch};
+use deltalake::arrow::array::{Array, ArrayRef, RecordBatch};
 use deltalake::arrow::datatypes::SchemaRef;
 use deltalake::datafusion::common::DFSchema;
 use deltalake::datafusion::datasource::MemTable;
@@ -95,15 +95,18 @@ async fn batches(text: &str) -> Vec<RecordBatch> {
     (0..all.num_rows()).step_by(512).map(|row| all.slice(row, 512.min(all.num_rows() - row))).collect()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "a hash may fail")]
 fn same<'a>(keys: &[ArrayRef], hashes: &'a mut Vec<u64>) -> deltalake::datafusion::common::Result<&'a [u64]> {
     hashes.clear();
-    hashes.resize(keys.first().map_or(0, |key| key.len()), 42);
+    hashes.resize(keys.first().map_or(0, Array::len), 42);
     Ok(hashes)
 }
 
 fn coarse<'a>(keys: &[ArrayRef], hashes: &'a mut Vec<u64>) -> deltalake::datafusion::common::Result<&'a [u64]> {
     HASH(keys, hashes)?;
-    hashes.iter_mut().for_each(|hash| *hash %= 512);
+    for hash in hashes.iter_mut() {
+        *hash %= 512;
+    }
     Ok(hashes)
 }
 
