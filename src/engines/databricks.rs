@@ -109,7 +109,11 @@ fn sql_files(target: &Target<'_>) -> Files {
         let is_changes = target.is_pipeline() && matches!(node.write.mode, WriteMode::Merge { .. });
         let query = if is_changes { queries::of_changes(checked, id) } else { queries::text(checked, id) };
         let texts = if target.is_pipeline() {
-            [("sql", query), ("schema.sql", tables::schema(checked, id)), ("unity.sql", tables::unity_of_pipeline(node))]
+            [
+                ("sql", query),
+                ("schema.sql", tables::schema(checked, id)),
+                ("unity.sql", tables::unity_of_pipeline(node)),
+            ]
         } else {
             [("sql", query), ("table.sql", tables::create(checked, id)), ("unity.sql", tables::unity(node))]
         };

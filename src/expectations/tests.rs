@@ -150,7 +150,7 @@ async fn kinds_consider_and_judge_as_they_say() {
         (None, json!({"column_pair_in": {"columns": ["code", "n"], "pairs": [["a", 1], ["b", 2], [null, 4]]}}), (3, 1)),
         (None, json!({"columns_distinct": ["n", "m", "line"]}), (4, 4)),
         (None, json!({"unique": {"columns": ["code", "n"], "ignore_row_if": "all_null"}}), (3, 0)),
-        (Some("email"), json!({"unique": {"ignore_row_if": "never"}}), (4, 2)),
+        (Some("code"), json!({"unique": {"ignore_row_if": "never"}}), (4, 2)),
         (None, json!({"columns_sum": {"columns": ["n", "m"], "equal": 11}}), (3, 2)),
         (Some("n"), json!({"increasing": {"order_by": ["line"]}}), (3, 0)),
         (Some("amount"), json!({"increasing": {"order_by": ["line"]}}), (3, 1)),

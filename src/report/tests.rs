@@ -1,4 +1,3 @@
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -102,9 +101,7 @@ fn long_lines_are_cut_and_control_characters_replaced() {
     diagnostics.error(Diagnostic::error(code::WRONG_TYPE, "wrong").at(Site::root(source).element(1_000_000), "here"));
     diagnostics.error(Diagnostic::error(code::SQL_SYNTAX, "wrong\u{1b}[0m").at(Site::root(escape).text(5..6), "here"));
     diagnostics.error(Diagnostic::error(code::WRONG_VALUE, "all").at(Site::root(source), "everything"));
-    let start = Instant::now();
     let report = human(&diagnostics, &sources, PLAIN);
-    assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());
     assert!(report.len() < 4_000, "{} bytes", report.len());
     assert!(report.contains("[a.json:1:5000002]"), "{report}");
     assert!(report.contains("\"target\"") && report.contains('…') && !report.contains('\u{1b}'), "{report}");
