@@ -41,6 +41,9 @@ struct Context<'a> {
     /// The keys of the jobs that medc makes by itself.
     generated: BTreeSet<String>,
     known: Known,
+    /// The place of each node in the graph's order.
+    places: &'a [usize],
+    schemas: &'a [String],
 }
 
 impl Context<'_> {
@@ -61,7 +64,7 @@ impl Context<'_> {
     /// The parameters that every job gets.
     fn parameter_names(&self) -> Vec<String> {
         let own = ["catalog", "environment", "git_sha", "run_id"].map(str::to_owned);
-        let schemas = schemas(self.graph).into_iter().map(|schema| format!("schema_{schema}"));
+        let schemas = self.schemas.iter().map(|schema| format!("schema_{schema}"));
         own.into_iter().chain(schemas).collect()
     }
 }
@@ -114,9 +117,16 @@ fn of_environment(
     diagnostics: &mut Diagnostics,
 ) -> Deployment {
     let generated = generated_keys(resolved, graph, written);
-    let mut context = Context { graph, deployment: written, environment, generated, known: Known::default() };
-    for schema in schemas(graph) {
-        context.known.add("schemas", &schema);
+    let schemas = schemas(graph);
+    let mut places = vec![0; graph.nodes.len()];
+    for (place, id) in graph.order.iter().enumerate() {
+        places[id.index()] = place;
+    }
+    let known = Known::default();
+    let mut context =
+        Context { graph, deployment: written, environment, generated, known, places: &places, schemas: &schemas };
+    for schema in &schemas {
+        context.known.add("schemas", schema);
     }
     let job_keys: Vec<&String> = written.jobs.keys().filter(|key| context.has_job(key)).collect();
     for key in job_keys.into_iter().chain(&context.generated.clone()) {

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 
 use super::Graph;
 use crate::ir::{Node, NodeId};
-use crate::name;
+use crate::name::{self, TableName};
 
 /// Why a selector cannot be followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +82,11 @@ fn matching(graph: &Graph, part: &str) -> Result<BTreeSet<NodeId>, NoSuchSelecti
     let (downstream, term) = term.strip_suffix('+').map_or((false, term), |term| (true, term));
     let lower = term.to_lowercase();
     let ids = || (0..u32::try_from(graph.nodes.len()).unwrap_or(u32::MAX)).map(NodeId);
-    let found: BTreeSet<NodeId> = ids().filter(|id| names(&lower, graph.node(*id))).collect();
+    let found: BTreeSet<NodeId> = match TableName::parse(&lower) {
+        // A table's full name is looked up; projects of a thousand jobs name a thousand.
+        Some(name) => graph.find(&name).into_iter().collect(),
+        None => ids().filter(|id| names(&lower, graph.node(*id))).collect(),
+    };
     if found.is_empty() {
         return Err(nothing_found(graph, part, &lower));
     }
@@ -163,7 +167,6 @@ mod tests {
     use super::*;
     use crate::diagnostic::{Site, SourceId};
     use crate::ir::{Body, Input, Relation, SchemaEvolution, Sql, Write, WriteMode};
-    use crate::name::TableName;
 
     /// bronze.a, bronze.b → silver.a (tag daily) → gold.c
     fn graph() -> Graph {

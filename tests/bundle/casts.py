@@ -1,12 +1,8 @@
-"""Writes a project whose tables cast nasty texts to every type, so that both engines say what becomes of each.
-
-Usage: casts.py FOLDER
-"""
+"""A project whose tables cast nasty texts to every type, so that both engines say what becomes of each."""
 
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 NUMBERS = """
@@ -125,8 +121,8 @@ KINDS = {
 ZONES = {"times": ["UTC", "Europe/Berlin", "America/Sao_Paulo", "+02:00", "-0330"]}
 
 
-def main(folder: Path) -> None:
-    """Writes the project."""
+def write(folder: Path) -> None:
+    """Writes the project; on Databricks its files lie in `/Volumes/casts`."""
     (folder / "data").mkdir(parents=True, exist_ok=True)
     contracts: dict[str, object] = {}
     tables: dict[str, object] = {}
@@ -156,8 +152,9 @@ def main(folder: Path) -> None:
             "local": {"default": True, "engine": "local", "warehouse": ".medc/warehouse"},
             "prod": {
                 "engine": "databricks",
-                "catalog": "prod_lake",
+                "catalog": "casts",
                 "workspace": {"host": "https://example.cloud.databricks.com"},
+                "tables": {f"bronze.{kind}": {"source": {"path": f"/Volumes/casts/{kind}.jsonl"}} for kind in KINDS},
             },
         },
         "layers": {"bronze": {}, "silver": {"reads": ["bronze"]}},
@@ -165,7 +162,3 @@ def main(folder: Path) -> None:
         "tables": tables,
     }
     (folder / "medc.yml").write_text(json.dumps(project, indent=2, ensure_ascii=False), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

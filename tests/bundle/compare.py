@@ -2,7 +2,7 @@
 
 In: a warehouse of `medc apply` and a workspace in which the bundle ran. Out: what differs, table by table. Rows have no order. What
 must differ is left out: ids and times of runs, durations, lines in files (Spark knows none), versions of tables; a file's path is
-compared below the project's folder. Doubles may differ by the order in which they are summed.
+compared below the folder of the input. Doubles may differ by the order in which they are summed.
 """
 
 from __future__ import annotations
@@ -77,7 +77,13 @@ def read_spark(table: DataFrame) -> list[Row]:
     return [row.asDict(recursive=True) for row in table.select(*map(portable, table.schema.fields)).collect()]
 
 
-def differences(name: str, local: list[Row], spark: list[Row], project: Path, ignored: Iterable[str] = ()) -> list[str]:
+Places = Iterable[tuple[str, str]]
+"""Beginnings of paths on Spark's side, and what the local engine says instead."""
+
+
+def differences(
+    name: str, local: list[Row], spark: list[Row], places: Places = (), ignored: Iterable[str] = ()
+) -> list[str]:
     """What differs between two tables' rows; nothing if they are equal."""
     left_out = OF_RUNS | {column.removeprefix(f"{name}.") for column in ignored if column.startswith(f"{name}.")}
     columns = [sorted({column.lower() for row in rows for column in row} - left_out) for rows in (local, spark)]
@@ -86,7 +92,7 @@ def differences(name: str, local: list[Row], spark: list[Row], project: Path, ig
 
     def plain(row: Row) -> Row:
         known = ((key.lower(), value) for key, value in row.items())
-        return {key: _plain(key, value, project) for key, value in known if key not in left_out}
+        return {key: _plain(key, value, places) for key, value in known if key not in left_out}
 
     ours, theirs = _unmatched([plain(row) for row in local], [plain(row) for row in spark])
     if len(ours) != len(theirs):
@@ -122,7 +128,7 @@ def _short(row: Row) -> str:
     return json.dumps(row, ensure_ascii=False, default=str)[:400]
 
 
-def _plain(column: str, value: Any, project: Path) -> Any:
+def _plain(column: str, value: Any, places: Places) -> Any:
     if isinstance(value, datetime):
         return value.astimezone(timezone.utc).replace(tzinfo=None).isoformat() if value.tzinfo else value.isoformat()
     if isinstance(value, date):
@@ -133,19 +139,21 @@ def _plain(column: str, value: Any, project: Path) -> Any:
         value = json.loads(value)
     if column == "examples" and isinstance(value, list):
         return (
-            sorted((_plain("", one, project) for one in value), key=_order) if len(value) < _N_EXAMPLES else len(value)
+            sorted((_plain("", one, places) for one in value), key=_order) if len(value) < _N_EXAMPLES else len(value)
         )
     if value == {}:
         return []
     if isinstance(value, dict):
-        return {str(key): _plain(str(key), one, project) for key, one in value.items() if key not in OF_RUNS}
+        return {str(key): _plain(str(key), one, places) for key, one in value.items() if key not in OF_RUNS}
     if isinstance(value, (list, tuple)):
         if value and all(isinstance(one, tuple) and len(one) == 2 for one in value):
-            return {str(key): _plain("", one, project) for key, one in value}
-        return [_plain("", one, project) for one in value]
+            return {str(key): _plain("", one, places) for key, one in value}
+        return [_plain("", one, places) for one in value]
     if column == "_source_file" and isinstance(value, str):
         path = unquote(value.removeprefix("file://").removeprefix("file:"))
-        return path.removeprefix(f"{project}/")
+        for there, here in places:
+            path = path.replace(there, here, 1) if path.startswith(there) else path
+        return path
     return value
 
 

@@ -72,9 +72,12 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _with_files(document: dict[str, Any], path: Path) -> dict[str, Any]:
-    for of_type in (document.get("resources") or {}).values():
-        for resource in of_type.values():
-            resource["_file"] = str(path)
+    # A resource that only some targets have stands below `targets`, in a file of its own as well.
+    sections = [document, *(target or {} for target in (document.get("targets") or {}).values())]
+    for section in sections:
+        for of_type in (section.get("resources") or {}).values():
+            for resource in of_type.values():
+                resource["_file"] = str(path)
     return document
 
 
@@ -96,6 +99,9 @@ def merged(base: Any, over: Any) -> Any:
                 ),
                 None,
             )
+            # A job's parameters.
+            if isinstance(one, dict) and set(one) == {"name", "default"}:
+                name = "name"
             place = next((n for n, old in enumerate(result) if name and old.get(name) == one[name]), None)
             if place is None:
                 result.append(one)
@@ -191,6 +197,6 @@ class _Resolving:
         return value
 
 
-def read_variables(folder: Path) -> list[str]:
+def variables(folder: Path) -> list[str]:
     """The names of a bundle's variables."""
     return list(_load(folder / "databricks.yml").get("variables") or {})

@@ -24,7 +24,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.classic.dataframe import DataFrame
 
 _FORBIDDEN = {
-    DataFrame: ("collect", "count", "toPandas", "createOrReplaceTempView", "createTempView", "take", "first", "foreach"),
+    DataFrame: (
+        "collect",
+        "count",
+        "toPandas",
+        "createOrReplaceTempView",
+        "createTempView",
+        "take",
+        "first",
+        "foreach",
+    ),
     DataFrameWriter: ("save", "saveAsTable", "insertInto"),
 }
 
@@ -108,7 +117,11 @@ class Pipeline:
         module = types.ModuleType("pyspark.pipelines")
         for name, policy in (("expect_all", "warn"), ("expect_all_or_drop", "drop"), ("expect_all_or_fail", "fail")):
             setattr(module, name, _expectation(policy))
-        for name, kind in (("table", "streaming_table"), ("materialized_view", "materialized_view"), ("temporary_view", "view")):
+        for name, kind in (
+            ("table", "streaming_table"),
+            ("materialized_view", "materialized_view"),
+            ("temporary_view", "view"),
+        ):
             setattr(module, name, self._decorator(kind))
         module.create_streaming_table = self._create_streaming_table  # type: ignore[attr-defined]
         module.create_auto_cdc_flow = self._create_auto_cdc_flow  # type: ignore[attr-defined]
@@ -143,7 +156,9 @@ class Pipeline:
         expectations = {policy: options.pop(key) for key, policy in policies.items() if key in options}
         self._add(Dataset(name, "target", None, options, expectations))
 
-    def _create_auto_cdc_flow(self, target: str, source: str, keys: list[str], sequence_by: Any, **options: Any) -> None:
+    def _create_auto_cdc_flow(
+        self, target: str, source: str, keys: list[str], sequence_by: Any, **options: Any
+    ) -> None:
         dataset = self.datasets[self.address(target)]
         dataset.cdc = {"source": source, "keys": keys, "sequence_by": sequence_by, **options}
 
@@ -175,10 +190,13 @@ class Pipeline:
             return table(session, self._spelled(name))
 
         def see_sql(text: str, *arguments: Any, **named: Any) -> DataFrame:
-            for one in self.datasets:
-                short = one.rpartition(".")[2] if one.startswith(f"{self.default}.") else one
-                if self._reading is not None and (one in text or short in text):
-                    self._need(one)
+            if self._reading is not None:
+                bare = text.replace("`", "")
+                for one in self.datasets:
+                    name = one.replace("`", "")
+                    names = [name, name.rpartition(".")[2]] if one.startswith(f"{self.default}.") else [name]
+                    if any(re.search(rf"(?<![\w.]){re.escape(found)}(?!\w)", bare) for found in names):
+                        self._need(one)
             return sql(text, *arguments, **named)
 
         def see_stream(reader: Any, name: str) -> DataFrame:
@@ -240,7 +258,9 @@ class Pipeline:
             kept.createOrReplaceTempView(f"`{dataset.name}`")
             return violations
         if rows.isStreaming != (dataset.kind == "streaming_table"):
-            raise PipelineError(f"`{dataset.name}` is a {dataset.kind} over {'a stream' if rows.isStreaming else 'all rows'}")
+            raise PipelineError(
+                f"`{dataset.name}` is a {dataset.kind} over {'a stream' if rows.isStreaming else 'all rows'}"
+            )
         self._create(name, dataset, rows)
         if not rows.isStreaming:
             kept, violations = _judged(rows, dataset.expectations)
@@ -274,10 +294,12 @@ class Pipeline:
         schema = dataset.options.get("schema")
         if schema is not None:
             # Keys are Unity Catalog's alone.
-            columns = re.sub(r",\n\s*CONSTRAINT [^\n]*", "", schema)
+            columns = re.sub(r",\n\s*CONSTRAINT .*", "", schema, flags=re.DOTALL)
             if rows is not None:
                 wanted = self.spark.createDataFrame([], columns).schema
-                shown = [[(one.name, one.dataType.simpleString()) for one in given.fields] for given in (wanted, rows.schema)]
+                shown = [
+                    [(one.name, one.dataType.simpleString()) for one in given.fields] for given in (wanted, rows.schema)
+                ]
                 if shown[0] != shown[1]:
                     raise PipelineError(f"`{dataset.name}` is declared with {shown[0]} and has {shown[1]}")
         else:
@@ -305,13 +327,19 @@ class Pipeline:
             kept, violations = _judged(frame, dataset.expectations)
             counted.update({label: counted.get(label, 0) + n for label, n in violations.items()})
             kept = kept.withColumn("_sequence", sequence)
-            newest = kept.groupBy(*cdc["keys"]).agg(F.max_by(F.struct(*kept.columns), "_sequence").alias("one")).select("one.*")
+            newest = (
+                kept.groupBy(*cdc["keys"])
+                .agg(F.max_by(F.struct(*kept.columns), "_sequence").alias("one"))
+                .select("one.*")
+            )
             if not self.spark.catalog.tableExists(memory):
                 newest.limit(0).select(*cdc["keys"], "_sequence").write.format("delta").saveAsTable(memory)
             known = self.spark.table(memory).withColumnRenamed("_sequence", "_known")
             same = [newest[key].eqNullSafe(known[key]) for key in cdc["keys"]]
             joined = newest.join(known, same, "left")
-            later = joined.filter("_known IS NULL OR _sequence >= _known").select(*(newest[one] for one in newest.columns))
+            later = joined.filter("_known IS NULL OR _sequence >= _known").select(
+                *(newest[one] for one in newest.columns)
+            )
             later = later.localCheckpoint()
             for target, names in ((name, columns), (memory, [*cdc["keys"], "_sequence"])):
                 later.select(*names).createOrReplaceTempView("medc_changes")
@@ -354,6 +382,8 @@ def _judged(rows: DataFrame, expectations: dict[str, dict[str, str]]) -> tuple[D
     named = {label: condition for of_policy in expectations.values() for label, condition in of_policy.items()}
     if not named:
         return rows, {}
+    # Counted of what is written: all rows with all columns, read once.
+    rows = rows.localCheckpoint()
     counts = rows.agg(*(F.count_if(~_holds(condition)).alias(f"n{at}") for at, condition in enumerate(named.values())))
     [found] = counts.collect()
     violations = dict(zip(named, found))

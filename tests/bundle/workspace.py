@@ -20,7 +20,8 @@ from lakeflow import Pipeline
 from pyspark.sql import SparkSession
 
 ONLY_ON_DATABRICKS = re.compile(
-    r"^\s*(ALTER TABLE .*\b(PRIMARY KEY|FOREIGN KEY|SET TAGS|DROP CONSTRAINT)\b|COPY INTO|GRANT|REVOKE|COMMENT ON (CATALOG|VOLUME))",
+    r"^\s*(ALTER (?:TABLE|MATERIALIZED VIEW|STREAMING TABLE) .*\b(PRIMARY KEY|FOREIGN KEY|SET TAGS|DROP CONSTRAINT)\b"
+    r"|COPY INTO|CREATE VOLUME|GRANT|REVOKE|COMMENT ON (CATALOG|VOLUME))",
     re.IGNORECASE | re.DOTALL,
 )
 _VIEW = re.compile(r"^(\s*CREATE OR REPLACE VIEW )`((?:[^`]|``)+)`\.`((?:[^`]|``)+)`\.")
@@ -75,6 +76,13 @@ class Workspace:
 
         self.spark.sql = sql  # type: ignore[method-assign]
 
+    def close(self) -> None:
+        """Forgets the bundle's modules, and takes the hands off Spark."""
+        self.spark.__dict__.pop("sql", None)
+        package = re.compile(r"\w+_pipeline(\.|$)")
+        for name in [name for name in sys.modules if package.match(name)]:
+            del sys.modules[name]
+
     # Jobs
 
     def run_all(self) -> None:
@@ -99,7 +107,9 @@ class Workspace:
         """Updates a pipeline; whether all its datasets could be made."""
         resource = dict(self.configuration.resources["pipelines"][key])
         given = resource.get("configuration", {})
-        places = {name: self._place("path", value) if name.startswith("path_") else value for name, value in given.items()}
+        places = {
+            name: self._place("path", value) if name.startswith("path_") else value for name, value in given.items()
+        }
         pipeline = Pipeline(self.spark, {**resource, "configuration": places}, self.volumes / "pipelines" / key)
         pipeline.load()
         is_done = pipeline.update()
@@ -148,6 +158,8 @@ class Workspace:
         try:
             if "notebook_task" in task:
                 given = {**parameters, **task["notebook_task"].get("base_parameters", {})}
+                # On Databricks a volume beside the table; a stream writes only where Spark's own file system is.
+                given.setdefault("checkpoints", str(self.volumes / "checkpoints"))
                 path = folder / task["notebook_task"]["notebook_path"]
                 self._notebook(
                     key, name, path, {key: self._place(key, filled(str(value))) for key, value in given.items()}

@@ -2,7 +2,7 @@
 //! no golden file can say, e.g. that each job that is waited for exists, is held for every system and every shape of project.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -13,9 +13,25 @@ const SIGN_INS: [&str; 2] = ["oidc", "token"];
 
 /// Environments on Databricks besides the local ones.
 const DEPLOYED: &str = "  ci: {engine: local, warehouse: .medc/ci}
-  dev: {engine: databricks, mode: development, catalog: lake_dev, workspace: {host: \"https://dev.example.com\"}}
-  pre-prod: {engine: databricks, catalog: lake_stg, workspace: {host: \"https://stg.example.com\", root_path: /Workspace/Shared/sales-stg}}
-  prod: {engine: databricks, catalog: lake, workspace: {host: \"https://prod.example.com\", root_path: /Workspace/Shared/sales-prod}, git: {branch: release}}
+  dev:
+    engine: databricks
+    mode: development
+    catalog: lake_dev
+    workspace: {host: \"https://dev.example.com\"}
+    variables: {raw_sales_path: /Volumes/lake_dev/raw/sales.csv}
+  pre-prod:
+    engine: databricks
+    catalog: lake_stg
+    workspace: {host: \"https://stg.example.com\", root_path: /Workspace/Shared/sales-stg}
+    permissions: [{group_name: users, level: CAN_MANAGE}]
+    variables: {raw_sales_path: /Volumes/lake_stg/raw/sales.csv}
+  prod:
+    engine: databricks
+    catalog: lake
+    workspace: {host: \"https://prod.example.com\", root_path: /Workspace/Shared/sales-prod}
+    permissions: [{group_name: users, level: CAN_MANAGE}]
+    git: {branch: release}
+    variables: {raw_sales_path: /Volumes/lake/raw/sales.csv}
 ";
 
 const JOBS: &str = "
@@ -26,8 +42,13 @@ jobs:
     environments: [pre-prod, prod]
 ";
 
+/// A project whose stages are not declared yet.
+fn source() -> PathBuf {
+    package().join("tests/ci/project")
+}
+
 fn sales() -> Project {
-    Project::copy_of(&package().join("specs/sales"))
+    Project::copy_of(&source())
 }
 
 fn deployed() -> Project {
@@ -76,7 +97,7 @@ fn the_files_of_the_sales_system_are_as_they_were_read() {
         ("gitlab", sales(), ["gitlab", "--auth", "oidc"]),
     ] {
         init(&project, &arguments);
-        let files = written(&project, &package().join("specs/sales"));
+        let files = written(&project, &source());
         assert!(files.len() > 9, "{files:?}");
         for file in files {
             let golden = root.join(case).join(&file);
@@ -252,9 +273,10 @@ fn nothing_is_overwritten() {
 fn a_project_within_a_repository_is_run_from_its_root() {
     let repository = Project::empty();
     repository.write(".git/HEAD", "ref: refs/heads/main\n");
-    for file in files_below(&package().join("specs/sales")) {
-        let relative = file.strip_prefix(package().join("specs")).expect("below it");
-        repository.write_bytes(&relative.to_string_lossy(), &std::fs::read(&file).expect("a file"));
+    for file in files_below(&source()) {
+        let relative = file.strip_prefix(source()).expect("below it");
+        repository
+            .write_bytes(&format!("sales/{}", relative.to_string_lossy()), &std::fs::read(&file).expect("a file"));
     }
     let run = repository.medc(&["init", "--ci", "github", "sales"]);
     assert_eq!(run.code, Some(0), "{run:?}");
@@ -294,7 +316,7 @@ fn texts_of_the_project_stay_texts() {
             .replace("default: data/sales.csv", &format!("default: \"{}\"", "data/sales.csv #\\\"$(touch pwned)"));
         project.write("medc.yml", &text);
         init(&project, &[system]);
-        let names = written(&project, &package().join("specs/sales"));
+        let names = written(&project, &source());
         for name in names {
             let text = project.read(&name);
             let ending = Path::new(&name).extension().map(|ending| ending.to_string_lossy().into_owned());

@@ -70,7 +70,9 @@ def merged(base, over):
         return both
     if isinstance(base, list) and isinstance(over, list):
         for key in KEYS:
-            if all(isinstance(one, dict) and key in one for one in base + over):
+            # Of lists of things with a name the CLI joins only a job's parameters by it.
+            known = {"name", "default"} if key == "name" else {key}
+            if all(isinstance(one, dict) and known <= set(one) for one in base + over):
                 by_key = {one[key]: one for one in base}
                 for one in over:
                     by_key[one[key]] = merged(by_key.get(one[key], {}), one)

@@ -21,7 +21,5 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     spark = session(tmp_path_factory.mktemp("spark"))
     add_catalog(spark, "lake")
     spark.conf.set("spark.sql.session.timeZone", "UTC")
-    for schema in ("bronze", "silver", "gold", "quality", "medc", "ml_registry"):
-        spark.sql(f"CREATE SCHEMA IF NOT EXISTS lake.{schema}")
     yield spark
     spark.stop()

@@ -16,7 +16,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "templates" / "databricks"))
 
-from package import measures
+from package import measures  # noqa: E402
 
 LN_2 = math.log(2.0)
 

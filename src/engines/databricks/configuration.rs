@@ -129,9 +129,11 @@ const KEYS: [&str; 3] = ["task_key", "job_cluster_key", "name"];
 
 /// Splits lists whose elements have the same keys in the same order.
 fn by_key(values: &[&Value], key: &str) -> Option<(Option<Value>, Vec<Option<Value>>)> {
+    // Other lists of things with a name, such as a serving endpoint's entities, the CLI joins.
+    let is_known = |element: &Value| key != "name" || element.get("default").is_some();
     let keys = |value: &&Value| -> Option<Vec<String>> {
         let elements = value.as_array()?.iter();
-        elements.map(|element| Some(element.get(key)?.as_str()?.to_owned())).collect()
+        elements.map(|element| Some(element.get(key).filter(|_| is_known(element))?.as_str()?.to_owned())).collect()
     };
     let lists: Vec<Vec<String>> = values.iter().map(keys).collect::<Option<_>>()?;
     let (first, others) = lists.split_first()?;

@@ -112,8 +112,7 @@ pub(super) fn import(package: &str, node: &Node, more: &[&'static str], function
     if line.len() <= 120 {
         return line;
     }
-    let names: String = classes.iter().map(|name| format!("    {name},\n")).collect();
-    format!("from {package} import (\n{names})")
+    format!("from {package} import (\n    {},\n)", classes.join(",\n    "))
 }
 
 fn rows_class(node: &Node) -> &'static str {

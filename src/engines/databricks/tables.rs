@@ -26,12 +26,12 @@ pub(super) fn create(checked: &Checked, id: NodeId) -> Option<String> {
         columns.join(",\n")
     );
     if !node.write.partition_by.is_empty() {
-        text.push_str(&format!("PARTITIONED BY ({})\n", list(&node.write.partition_by)));
+        text.extend(["PARTITIONED BY (", &list(&node.write.partition_by), ")\n"]);
     } else if !node.write.cluster_by.is_empty() {
-        text.push_str(&format!("CLUSTER BY ({})\n", list(&node.write.cluster_by)));
+        text.extend(["CLUSTER BY (", &list(&node.write.cluster_by), ")\n"]);
     }
     if let Some(description) = description(node) {
-        text.push_str(&format!("COMMENT {}\n", kind::text_literal(description)));
+        text.extend(["COMMENT ", &kind::text_literal(description), "\n"]);
     }
     let mut properties = Vec::new();
     if let Some(contract) = &node.contract {
@@ -43,7 +43,7 @@ pub(super) fn create(checked: &Checked, id: NodeId) -> Option<String> {
             .iter()
             .map(|(key, value)| format!("{} = {}", kind::text_literal(key), kind::text_literal(value)))
             .collect();
-        text.push_str(&format!("TBLPROPERTIES ({})\n", pairs.join(", ")));
+        text.extend(["TBLPROPERTIES (", &pairs.join(", "), ")\n"]);
     }
     Some(text)
 }
@@ -73,7 +73,7 @@ fn columns(checked: &Checked, id: NodeId) -> Option<Vec<String>> {
             line.push_str(" NOT NULL");
         }
         if let Some(comment) = comment {
-            line.push_str(&format!(" COMMENT {}", kind::text_literal(comment)));
+            line.extend([" COMMENT ", &kind::text_literal(comment)]);
         }
         line
     });
@@ -155,8 +155,7 @@ pub(super) fn unity_of_pipeline(node: &Node) -> Option<String> {
 }
 
 fn joined(statements: &[String]) -> Option<String> {
-    let text: String = statements.iter().map(|statement| format!("{statement};\n")).collect();
-    (!text.is_empty()).then_some(text)
+    (!statements.is_empty()).then(|| format!("{};\n", statements.join(";\n")))
 }
 
 /// The names of the foreign keys, and their clauses.

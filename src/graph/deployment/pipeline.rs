@@ -7,7 +7,9 @@
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::graph::Graph;
 use crate::ir::deployment::{Dependency, Job, Task, TaskBody};
-use crate::ir::{Body, Ingest, Input, MetadataColumn, Node, NodeId, Operation, Reader, Relation, Test, WriteMode};
+use crate::ir::{
+    Body, Ingest, Input, MetadataColumn, Node, NodeId, OnViolation, Operation, Reader, Relation, Test, WriteMode,
+};
 use crate::name;
 
 /// The column that orders what came into a table.
@@ -53,16 +55,26 @@ fn of_source(node: &Node, diagnostics: &mut Diagnostics) {
 }
 
 fn of_assertions(node: &Node, diagnostics: &mut Diagnostics) {
-    let is_stream = match &node.write.mode {
-        WriteMode::Append | WriteMode::Merge { .. } => true,
-        WriteMode::Overwrite | WriteMode::View => false,
+    let (is_stream, keys) = match &node.write.mode {
+        WriteMode::Append => (true, None),
+        WriteMode::Merge { keys } => (true, Some(keys)),
+        WriteMode::Overwrite | WriteMode::View => (false, None),
+    };
+    // What is merged by a key has it once.
+    let is_by_key = |columns: &[String]| {
+        keys.is_some_and(|keys| keys.iter().all(|key| columns.iter().any(|column| name::same(column, key))))
     };
     for assertion in &node.assertions {
+        let keeps_rows = match assertion.on_violation {
+            OnViolation::Fail | OnViolation::Warn => true,
+            OnViolation::Drop | OnViolation::Quarantine => false,
+        };
         let reason = match &assertion.test {
             Test::Distribution(_) => {
                 "what tells distributions apart is computed from counts, which no query of a pipeline sees"
             }
             Test::Row { .. } | Test::Holds(_) if !is_stream || assertion.mostly >= 1.0 => continue,
+            Test::Unique { columns } if is_by_key(columns) && keeps_rows => continue,
             Test::Row { .. }
             | Test::Holds(_)
             | Test::Window { .. }

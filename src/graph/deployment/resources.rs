@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::references;
-use super::{Context, is_in, raw_jobs, schemas, values};
+use super::{Context, is_in, raw_jobs, values};
 use crate::diagnostic::{Diagnostic, Diagnostics, Site, code, join_pointer};
 use crate::ir::deployment::Resource;
 use crate::name;
@@ -81,7 +81,7 @@ pub(super) fn is_here(resource: &PassedThrough, environment: &Environment) -> bo
 /// The resources of an environment.
 pub(super) fn lower_all(context: &Context<'_>, diagnostics: &mut Diagnostics) -> Vec<Resource> {
     let mut keys: BTreeMap<String, (String, Option<Site>)> = BTreeMap::new();
-    for schema in schemas(context.graph) {
+    for schema in context.schemas {
         keys.insert(schema.to_lowercase(), (format!("the schema `{schema}`"), None));
     }
     for (key, job) in &context.deployment.jobs {

@@ -57,7 +57,8 @@ pub(super) fn of_tables(
     cluster: Option<&str>,
     context: &Context<'_>,
 ) -> Vec<Task> {
-    let order: Vec<NodeId> = context.graph.order.iter().copied().filter(|id| nodes.contains(id)).collect();
+    let mut order: Vec<NodeId> = nodes.iter().copied().collect();
+    order.sort_by_key(|id| context.places[id.index()]);
     let place: BTreeMap<NodeId, usize> = order.iter().enumerate().map(|(index, id)| (*id, index)).collect();
     let task = |id: &NodeId| {
         let node = context.graph.node(*id);

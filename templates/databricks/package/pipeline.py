@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from . import contract, files, quarantine, shape, verdicts
-from .checks import Check, Holds, Row
+from .checks import Check, Holds, Row, Unique
 from .contract import CastRows
 from .files import Files
 from .judge import Bench, mark_of, takes_out, violated
@@ -92,11 +92,16 @@ class _Datasets:
         self.run, self.table = run, table
         self.key = _key(table)
         self.is_stream = table.write.mode in ("append", "merge")
-        self.apart = [check for check in table.checks if not _is_expectation(check)]
+        self.apart = [check for check in table.checks if not _is_expectation(check) and not self._is_by_key(check)]
         takers = [(place, check) for place, check in enumerate(table.checks) if takes_out(check)]
         self.looking_around = [place for place, check in takers if not isinstance(check, (Row, Holds))]
         # What several datasets read is stored, so that all see the same rows.
         self.is_shared = bool(table.quarantines or self.apart or self.looking_around)
+
+    def _is_by_key(self, check: Check) -> bool:
+        """Whether what is merged by key cannot but be unique."""
+        keys = {key.lower() for key in self.table.write.keys}
+        return bool(keys) and isinstance(check, Unique) and keys <= {name.lower() for name in check.columns}
 
     def define(self) -> None:
         if not isinstance(self.table.rows, Query):
@@ -240,8 +245,10 @@ class _Datasets:
             read = self._read(table.rows, columns)
             n_columns = len(read.columns) - 2
             rows = files.metadata(run, read, table.rows, table.quarantines)
-            if "_ingested_at" in rows.columns:
+            if "_ingested_at" in table.rows.metadata_columns:
                 rows = rows.withColumn("_ingested_at", F.current_timestamp())
+            if "_run_id" in table.rows.metadata_columns:
+                rows = rows.withColumn("_run_id", self._run_id())
             is_wrong = F.col(files.WRONG).isNotNull()
             rows = rows.withColumn(_RAGGED, F.when(is_wrong, files.ragged_reason(table.rows, n_columns)))
         else:
@@ -253,12 +260,15 @@ class _Datasets:
                 rows = quarantine.with_originals(rows, rows.columns)
         return contract.cast(run.spark, rows, table.contract).rows
 
+    def _run_id(self) -> SparkColumn:
+        return F.lit(self.run.run_id or None).cast("string")
+
     def _read(self, source: Files, columns: list[str] | None) -> DataFrame:
         if not self.is_stream:
             return files.read(self.run, source, columns)
         path = files.location(self.run)
         names = files.header(self.run.spark, source, path, columns)
-        rows = files.raw(self.run.spark.readStream.option("maxFileAge", "36500d"), self.run.spark, source, path, names)
+        rows = files.new_rows(self.run.spark, source, path, names)
         return files.parsed(rows, source, columns or names)
 
     def _computed(self) -> DataFrame:
@@ -356,8 +366,7 @@ class _Datasets:
             bench = Bench(self.run.spark, rows, list(table.checks), self.run.names)
             parts.append(quarantine.shown(bench.set_aside(), kept))
         together = reduce(DataFrame.unionByName, parts)
-        run_id = F.lit(self.run.run_id or None).cast("string")
-        return together.withColumn("_run_id", run_id).withColumn("_quarantined_at", F.current_timestamp())
+        return together.withColumn("_run_id", self._run_id()).withColumn("_quarantined_at", F.current_timestamp())
 
 
 def _is_expectation(check: Check) -> bool:

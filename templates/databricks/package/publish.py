@@ -2,7 +2,7 @@
 
 In: judged rows. Out: the table's next version. `overwrite` replaces all rows and keeps the table's properties and constraints,
 `append` adds the rows of new files, `merge` updates rows with a known key, `view` stores nothing. Rows that are read more
-than once are staged in a table of the schema `medc`, so that what was judged is what is published.
+than once are staged in a table of its own beside it, so that what was judged is what is published.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ class Stage:
 
     def __call__(self, rows: DataFrame) -> DataFrame:
         """Stores rows and reads them back."""
-        known = re.sub(r"\W", "_", f"{self.table.name}_{self.run.run_id}")
-        name = f"{self.run.schema('medc')}.{quoted(f'stage_{known}_{len(self.names)}')}"
+        layer, _, table = self.table.name.partition(".")
+        name = f"{self.run.schema(layer)}.{quoted(plain(f'_stage_{table}_{self.run.run_id}_{len(self.names)}'))}"
         self.names.append(name)
         rows.write.format("delta").mode("overwrite").saveAsTable(name)
         return self.run.spark.table(name)
@@ -70,9 +70,9 @@ class Landing:
 
     def __init__(self, run: Run, table: Table, source: Files) -> None:
         self.run, self.table, self.source = run, table, source
-        name = re.sub(r"\W", "_", table.name)
-        self.key = f"landing_{name}"
-        self.name = f"{run.schema('medc')}.{quoted(self.key)}"
+        self.layer, _, name = table.name.partition(".")
+        self.key = plain(f"_landing_{name}")
+        self.name = f"{run.schema(self.layer)}.{quoted(self.key)}"
         self.version = -1
 
     def fill(self, columns: list[str] | None) -> DataFrame:
@@ -91,7 +91,9 @@ class Landing:
     def _stream(self, path: str, names: list[str]) -> None:
         spark, checkpoints = self.run.spark, self.run.checkpoints
         if checkpoints is None:
-            checkpoints = f"/Volumes/{self.run.catalog}/{self.run.schemas.get('medc', 'medc')}/checkpoints"
+            spark.sql(f"CREATE VOLUME IF NOT EXISTS {self.run.schema(self.layer)}.`_checkpoints`")
+            schema = self.run.schemas.get(self.layer, self.layer)
+            checkpoints = f"/Volumes/{self.run.catalog}/{schema}/_checkpoints"
         rows = files.new_rows(spark, self.source, path, names)
         stream = rows.writeStream.format("delta").option("checkpointLocation", f"{checkpoints}/{self.key}")
         stream.trigger(availableNow=True).toTable(self.name).awaitTermination()
@@ -137,6 +139,11 @@ def copy_options(source: Files, path: str) -> tuple[str, dict[str, str]]:
     if source.format != "csv":
         raise PublishError(f"`{source.format}` files are read by `auto_loader` or `spark`, not by `copy_into`")
     return "CSV", files.delimited_options(source)
+
+
+def plain(name: str) -> str:
+    """A name of letters, digits and underscores."""
+    return re.sub(r"\W", "_", name)
 
 
 def text(value: str) -> str:

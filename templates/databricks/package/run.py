@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -32,7 +32,9 @@ class Run:
     path: str | None = None
     """Where the table's files lie, if it is read from files."""
     checkpoints: str | None = None
-    """The folder in which a stream remembers which files it has read."""
+    """The folder in which a stream remembers which files it has read; without it, a volume beside the table."""
+    tables: Sequence[str] = ()
+    """The tables that the task is about, if it is about several."""
     sql_folder: Path = Path(__file__).resolve().parent.parent / "sql"
     started_at: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
 
@@ -53,6 +55,7 @@ class Run:
             git_sha=given.get("git_sha") or None,
             path=given.get("path") or None,
             checkpoints=given.get("checkpoints") or None,
+            tables=[name for name in given.get("tables", "").split(",") if name],
         )
 
     def schema(self, layer: str) -> str:
@@ -73,13 +76,16 @@ class Run:
         """Whether a table of the project is there."""
         return self.spark.catalog.tableExists(self.name(table))
 
-    def text(self, file: str) -> str:
-        """The statement in a file below `src/sql`; in the environment's own file, where it differs between environments."""
+    def file(self, file: str) -> Path:
+        """A file below `src/sql`; the environment's own, where it differs between environments."""
         path = self.sql_folder / file
         name, _, ending = path.name.partition(".")
         own = path.with_name(f"{name}.{self.environment}.{ending}")
-        path = own if own.is_file() else path
-        return path.read_text(encoding="utf-8").strip().removesuffix(";")
+        return own if own.is_file() else path
+
+    def text(self, file: str) -> str:
+        """The statement in a file below `src/sql`."""
+        return self.file(file).read_text(encoding="utf-8").strip().removesuffix(";")
 
     def sql(self, statement: str) -> DataFrame:
         """Runs a statement with the layers' schemas as parameters."""

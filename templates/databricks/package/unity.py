@@ -15,12 +15,11 @@ _TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--[^\n]*|/\*
 
 
 def apply_unity_statements(run: Run) -> None:
-    """Runs them all: first those that make no reference to another table."""
-    statements = [
-        statement
-        for file in sorted(run.sql_folder.rglob("*.unity.sql"))
-        for statement in split(file.read_text(encoding="utf-8"))
-    ]
+    """Runs those of the task's tables (of all, if it names none): first those that make no reference to another table."""
+    found = sorted(run.sql_folder.rglob("*.unity.sql"))
+    tables = run.tables or dict.fromkeys(f"{file.parent.name}.{file.name.partition('.')[0]}" for file in found)
+    files = [file for table in tables if (file := run.file(f"{table.replace('.', '/', 1)}.unity.sql")).is_file()]
+    statements = [statement for file in files for statement in split(file.read_text(encoding="utf-8"))]
     for statement in sorted(statements, key=lambda text: " FOREIGN KEY " in text):
         run.spark.sql(named(run, statement))
 

@@ -105,6 +105,8 @@ class _Lazily:
         if isinstance(check, Window):
             judged = windows.with_condition(considered, check.violated, mark_of(place))
             return judged.agg(F.expr(f"count_if({mark_of(place)})").alias("n_violating"))
+        if isinstance(check, Unique) and check.proven:
+            return rows.limit(0).agg(F.count(F.lit(1)).alias("n_violating"))
         if isinstance(check, Unique):
             groups = considered.groupBy(*map(quoted, check.columns)).agg(F.count(F.lit(1)).alias("_medc_n"))
             return groups.agg(F.expr("coalesce(sum(CASE WHEN _medc_n > 1 THEN _medc_n END), 0)").alias("n_violating"))
