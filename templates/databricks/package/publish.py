@@ -156,10 +156,11 @@ def publish(run: Run, table: Table, rows: DataFrame, landing: Landing | None) ->
     """Makes the rows part of the table, in one commit."""
     if table.write.mode == "view":
         _view(run, table)
-    elif not run.exists(table.name):
-        stamp = landing.stamp() if landing else ""
-        rows.write.format("delta").option("userMetadata", stamp).mode("append").saveAsTable(run.name(table.name))
-    elif table.write.mode == "append":
+        return
+    if not run.exists(table.name):
+        # Empty first: a commit that makes a table does not remember what its rows are made of.
+        rows.limit(0).write.format("delta").saveAsTable(run.name(table.name))
+    if table.write.mode == "append":
         _conform(run, table, rows)
         stamp = landing.stamp() if landing else ""
         rows.write.format("delta").option("userMetadata", stamp).mode("append").saveAsTable(run.name(table.name))

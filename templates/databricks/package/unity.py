@@ -30,7 +30,7 @@ def named(run: Run, statement: str) -> str:
     def replaced(token: re.Match[str]) -> str:
         return run.schema(token[1]) if token[1] else token[0]
 
-    return re.sub(r"""'(?:[^'\\]|\\.)*'|`[^`]*`|\{(\w+)\}""", replaced, statement)
+    return re.sub(_TOKEN.pattern + r"|\{(\w+)\}", replaced, statement, flags=re.DOTALL)
 
 
 def split(text: str) -> list[str]:
