@@ -176,7 +176,7 @@ def test_an_overwritten_table_keeps_what_it_was_declared_with(run: Run) -> None:
     (run.sql_folder / "orders.table.sql").write_text(ddl)
     raw(run, ("a", "1"))
     for _ in range(2):
-        build(replace(CLEAN, ddl="orders.table.sql"), again(run))
+        build(replace(CLEAN, ddl="orders.table.sql", write=Write(cluster_by=["id"])), again(run))
     detail = run.spark.sql("DESCRIBE DETAIL lake.silver.orders").collect()[0]
     assert detail["properties"]["medc.contract"] == "clean" and detail["clusteringColumns"] == ["id"]
     column = run.spark.table("lake.silver.orders").schema["id"]
