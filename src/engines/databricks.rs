@@ -48,7 +48,8 @@ impl<'a> Target<'a> {
 
     /// Whether a table has statements that only Unity Catalog knows.
     fn has_unity_statements(&self, node: &Node) -> bool {
-        if self.is_pipeline() { tables::unity_of_pipeline(node) } else { tables::unity(node) }.is_some()
+        if self.is_pipeline() { tables::unity_of_pipeline(node) } else { tables::unity(&self.checked.graph, node) }
+            .is_some()
     }
 }
 
@@ -115,7 +116,7 @@ fn sql_files(target: &Target<'_>) -> Files {
                 ("unity.sql", tables::unity_of_pipeline(node)),
             ]
         } else {
-            [("sql", query), ("table.sql", tables::create(checked, id)), ("unity.sql", tables::unity(node))]
+            [("sql", query), ("table.sql", tables::create(checked, id)), ("unity.sql", tables::unity(graph, node))]
         };
         files.extend(texts.into_iter().filter_map(|(ending, text)| Some((sql_path(&node.name, ending), text?))));
     }

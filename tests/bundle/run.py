@@ -6,6 +6,7 @@ import argparse
 import collections
 import shutil
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -79,8 +80,9 @@ def run_bundle(
     inputs: list[tuple[str, Path]],
     variables: dict[str, str],
     ignored: list[str],
+    once: Collection[str] = (),
 ) -> bool:
-    """Runs one bundle and compares its tables; whether they are equal."""
+    """Runs one bundle and compares its tables; whether they are equal. Of the tables in `once`, each row counts once."""
     folder, warehouse = project / ".medc" / "bundle", project / ".medc" / "warehouse"
     known = configuration.variables(folder)
     given = {name: value for name, value in variables.items() if name in known}
@@ -107,13 +109,15 @@ def run_bundle(
         if layer not in schemas or not spark.catalog.tableExists(address):
             differences = ["there is no such table on Spark"]
         else:
-            rows = compare.read_spark(spark.table(address))
-            differences = compare.differences(name, compare.read_local(place), rows, places, ignored)
+            rows, local = compare.read_spark(spark.table(address)), compare.read_local(place)
+            if name in once:
+                local = list({str({key: row[key] for key in row if key not in compare.OF_RUNS}): row for row in local}.values())
+            differences = compare.differences(name, local, rows, places, ignored)
         is_equal &= not differences
         print(f"  {'differs' if differences else 'equal':<16} {name} ({len(rows)} rows)")
         for difference in differences[:12]:
             print(f"      {difference[:600]}")
-    if "pipelines" in found.resources:
+    if "pipelines" in found.resources and "failed" not in workspace.report.states.values():
         is_equal &= _same_checks(spark, warehouse, schemas, places)
     # The next bundle's package may have the same name.
     for name in [name for name in sys.modules if name.endswith("_pipeline") or "_pipeline." in name]:
@@ -143,6 +147,8 @@ def _same_checks(spark: Any, warehouse: Path, schemas: dict[str, str], places: A
             name = f"{layer}.{table.removesuffix('_checks')}"
             columns, labels = set(rows[0]) - {"place"}, {row["label"] for row in rows}
             known = [row for row in results if row["table_name"] == name and row["label"] in labels]
+            newest = max((row["checked_at"] for row in known), default=None)
+            known = [row for row in known if row["run_id"] == _run_of(known, newest)]
             theirs = [{key: row[key] for key in columns} for row in rows]
             ours = [{key: row[key] for key in columns} for row in known]
             differences = compare.differences(f"{layer}.{table}", ours, theirs, places)
@@ -151,6 +157,10 @@ def _same_checks(spark: Any, warehouse: Path, schemas: dict[str, str], places: A
             for difference in differences[:12]:
                 print(f"           {difference}")
     return is_equal
+
+
+def _run_of(results: list[dict[str, Any]], newest: Any) -> Any:
+    return next((row["run_id"] for row in results if row["checked_at"] == newest), None)
 
 
 if __name__ == "__main__":

@@ -266,7 +266,14 @@ def write(folder: Path) -> None:
         "project": {"name": "every_kind"},
         "environments": {
             "local": {"default": True, "engine": "local", "warehouse": ".medc/warehouse"},
-            "prod": {"engine": "databricks", "catalog": "lake", "workspace": {"host": "https://example.invalid"}},
+            "prod": {
+                "engine": "databricks",
+                "catalog": "lake",
+                "workspace": {"host": "https://example.invalid"},
+                "tables": {
+                    f"bronze.{name}": {"source": {"path": f"/Volumes/lake/raw/{name}"}} for name in ("rows", "known")
+                },
+            },
         },
         "layers": {"bronze": {}, "silver": {}},
         "tables": tables,

@@ -8,15 +8,12 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-sys.path.insert(0, str(Path(__file__).parents[2] / "templates" / "databricks"))
 
 from package import measures, observed, windows
 from package.checks import (
@@ -50,30 +47,26 @@ ROWS = """SELECT CAST(id AS BIGINT) AS id, kind, x, d FROM VALUES
 
 
 @pytest.fixture(scope="session")
-def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    folder = tmp_path_factory.mktemp("spark")
-    os.chdir(folder)
-    settings = {
-        "spark.sql.warehouse.dir": str(folder),
-        "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "2",
-        "spark.ui.enabled": "false",
-        "spark.ui.showConsoleProgress": "false",
-        "spark.driver.host": "127.0.0.1",
-        "spark.log.level": "OFF",
-    }
+def spark(request: pytest.FixtureRequest) -> Iterator[SparkSession]:
     # Serverless compute speaks Spark Connect, which knows fewer calls.
     connects = os.environ.get("SPARK_LAB_CONNECT") == "1"
-    builder = SparkSession.builder.remote("local[2]") if connects else SparkSession.builder.master("local[2]")
-    for name, value in settings.items():
-        builder = builder.config(name, value)
-    session = builder.getOrCreate()
+    session = _connected(request) if connects else request.getfixturevalue("lake")
     for schema in NAMES.values():
-        session.sql(f"CREATE SCHEMA {schema}")
+        session.sql(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     numbers = session.range(1, 8).selectExpr("CAST(id AS INT) AS number", "CAST(id AS DOUBLE) AS x")
-    numbers.write.saveAsTable("spark_catalog.lake_bronze.known")
+    numbers.write.mode("overwrite").saveAsTable("spark_catalog.lake_bronze.known")
     yield session
-    session.stop()
+    if connects:
+        session.stop()
+
+
+def _connected(request: pytest.FixtureRequest) -> SparkSession:
+    factory: pytest.TempPathFactory = request.getfixturevalue("tmp_path_factory")
+    os.chdir(factory.mktemp("connect"))
+    session = SparkSession.builder.remote("local[2]").getOrCreate()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    session.conf.set("spark.sql.shuffle.partitions", "2")
+    return session
 
 
 def rows_of(spark: SparkSession, text: str = ROWS) -> DataFrame:

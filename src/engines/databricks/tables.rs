@@ -6,9 +6,10 @@
 
 use crate::check::Checked;
 use crate::engines::databricks::queries;
+use crate::graph::Graph;
 use crate::ir::{Contract, ContractColumn, DataType, Node, NodeId, Schema, Test, WriteMode};
 use crate::kind;
-use crate::name;
+use crate::name::{self, same};
 use crate::sql::rename::quoted;
 
 /// The statement that makes a table; `None` for a view, and where columns are only known at run time.
@@ -87,7 +88,9 @@ pub(super) fn schema(checked: &Checked, id: NodeId) -> Option<String> {
     if let Some(key) = primary_key(node) {
         lines.push(format!("  CONSTRAINT {} PRIMARY KEY ({key})", quoted(&format!("{}_pk", node.name.name))));
     }
-    lines.extend(foreign_keys(node).map(|(constraint, clause)| format!("  CONSTRAINT {constraint} {clause}")));
+    lines.extend(
+        foreign_keys(&checked.graph, node).map(|(constraint, clause)| format!("  CONSTRAINT {constraint} {clause}")),
+    );
     Some(format!("{}\n", lines.join(",\n")))
 }
 
@@ -125,7 +128,7 @@ fn type_name(data_type: &DataType) -> String {
 }
 
 /// The statements for Unity Catalog; `None` where there are none.
-pub(super) fn unity(node: &Node) -> Option<String> {
+pub(super) fn unity(graph: &Graph, node: &Node) -> Option<String> {
     if node.write.mode == WriteMode::View {
         return None;
     }
@@ -136,7 +139,7 @@ pub(super) fn unity(node: &Node) -> Option<String> {
         let constraint = quoted(&format!("{}_pk", node.name.name));
         statements.push(format!("ALTER TABLE {table} ADD CONSTRAINT {constraint} PRIMARY KEY ({key})"));
     }
-    for (constraint, clause) in foreign_keys(node) {
+    for (constraint, clause) in foreign_keys(graph, node) {
         statements.push(format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}"));
         statements.push(format!("ALTER TABLE {table} ADD CONSTRAINT {constraint} {clause}"));
     }
@@ -158,11 +161,13 @@ fn joined(statements: &[String]) -> Option<String> {
     (!statements.is_empty()).then(|| format!("{};\n", statements.join(";\n")))
 }
 
-/// The names of the foreign keys, and their clauses.
-fn foreign_keys(node: &Node) -> impl Iterator<Item = (String, String)> {
+/// The names of the foreign keys, and their clauses. Unity Catalog takes only references to a primary key.
+fn foreign_keys(graph: &Graph, node: &Node) -> impl Iterator<Item = (String, String)> {
     node.assertions.iter().enumerate().filter_map(|(place, assertion)| {
         let Test::Reference { columns, table, referenced } = &assertion.test else { return None };
-        if assertion.filter.is_some() || assertion.mostly < 1.0 {
+        let key = graph.node(graph.find(&table.name)?).contract.as_ref().map(|contract| &contract.primary_key)?;
+        let is_key = key.len() == referenced.len() && key.iter().zip(referenced).all(|(one, other)| same(one, other));
+        if assertion.filter.is_some() || assertion.mostly < 1.0 || !is_key {
             return None;
         }
         let list = |columns: &[String]| columns.iter().map(|one| quoted(one)).collect::<Vec<_>>().join(", ");
