@@ -95,6 +95,9 @@ class Pipeline:
             self.spark.conf.set(key, str(value))
         self.spark.sql(f"USE {self.default}")
         module = self._module()
+        # An update has a Python of its own: what an earlier one imported knows another module.
+        for name in [name for name in sys.modules if re.match(r"\w+_pipeline(\.|$)", name)]:
+            del sys.modules[name]
         searched, known = list(sys.path), sys.modules.get("pyspark.pipelines")
         import pyspark
 
