@@ -111,7 +111,9 @@ def run_bundle(
         else:
             rows, local = compare.read_spark(spark.table(address)), compare.read_local(place)
             if name in once:
-                local = list({str({key: row[key] for key in row if key not in compare.OF_RUNS}): row for row in local}.values())
+                local = list(
+                    {str({key: row[key] for key in row if key not in compare.OF_RUNS}): row for row in local}.values()
+                )
             differences = compare.differences(name, local, rows, places, ignored)
         is_equal &= not differences
         print(f"  {'differs' if differences else 'equal':<16} {name} ({len(rows)} rows)")

@@ -46,7 +46,9 @@ def main() -> int:
     is_equal &= step("later files", 0)
     spec = project / "medc.yml"
     spec.write_text(spec.read_text(encoding="utf-8").replace("between: [2,", "between: [200,"), encoding="utf-8")
-    (project / "data" / "orders" / "3.csv").write_text("order_id,country,amount,changed_at\n8,IT,1,2026-01-03\n", encoding="utf-8")
+    (project / "data" / "orders" / "3.csv").write_text(
+        "order_id,country,amount,changed_at\n8,IT,1,2026-01-03\n", encoding="utf-8"
+    )
     is_equal &= step("a check that does not hold", 1)
     spark.stop()
     return 0 if is_equal else 1
