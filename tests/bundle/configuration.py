@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-USER = "ana"
+USER = "deployer"
 _REFERENCE = re.compile(r"\$\{([a-zA-Z][\w.\-\[\]]*)\}")
 _PREFIXED_IN_WORDS = ("schemas", "registered_models", "model_serving_endpoints")
 _PREFIXED = ("jobs", "pipelines", "dashboards", "alerts", "clusters", "sql_warehouses")
