@@ -217,7 +217,7 @@ fn permissions(job: &Entity<spec::Job>, diagnostics: &mut Diagnostics) -> Vec<Pe
     permissions.into_iter().map(|(permission, _)| permission).collect()
 }
 
-/// The jobs that medc makes by itself.
+/// The jobs that medc makes by itself on Databricks.
 fn generated(context: &Context<'_>, project_name: &str, diagnostics: &mut Diagnostics) -> Vec<(String, Job)> {
     let bundle = context.deployment.bundle.as_ref();
     let asked = bundle.and_then(|bundle| bundle.spec.generated_jobs);
@@ -225,7 +225,8 @@ fn generated(context: &Context<'_>, project_name: &str, diagnostics: &mut Diagno
         asked.unwrap_or(if context.deployment.jobs.is_empty() { GeneratedJobs::Whole } else { GeneratedJobs::None });
     let site = bundle.map_or_else(|| context.environment.site.clone(), |bundle| bundle.origin.site("/generated_jobs"));
     let nodes: BTreeSet<NodeId> = context.graph.order.iter().copied().collect();
-    if nodes.is_empty() {
+    // Nobody wrote these jobs: where nothing is deployed there are none.
+    if nodes.is_empty() || matches!(context.environment.place, Place::Local { .. }) {
         return Vec::new();
     }
     match kind {
@@ -248,10 +249,7 @@ fn tables_job(
 ) -> Job {
     let cluster = compute::find(None, context, diagnostics);
     let tasks = tasks::of_tables(nodes, &tasks::Limits::default(), cluster.as_deref(), context);
-    // Nobody wrote this job: where nothing is deployed its size is no mistake.
-    if matches!(context.environment.place, Place::Databricks(_)) {
-        tasks::count(&tasks, site, diagnostics);
-    }
+    tasks::count(&tasks, site, diagnostics);
     made(name, format!("Builds {what}."), tasks, site)
 }
 
