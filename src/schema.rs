@@ -4,7 +4,7 @@
 //! strings. The schema is generated from the types of `spec`; `schemas/` holds a checked-in copy for editors. Errors
 //! say what was expected in a project's words: one per mistake, at the key or value that is wrong (`schema::explain`).
 
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
@@ -64,12 +64,13 @@ pub fn validate(
     sources: &Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<ValidDocument, Reported> {
-    let schema = compiled(form);
-    if schema.validator.is_valid(&document.value) {
+    let validator = validator(form);
+    if validator.is_valid(&document.value) {
         return Ok(ValidDocument { document, form });
     }
     let site = Site::root(document.source);
-    Err(explain_all(schema, &document.value, &|pointer| site.descend(pointer), sources, diagnostics))
+    let site_of = |pointer: &str| site.descend(pointer);
+    Err(explain_all(&validator, generated(form), &document.value, &site_of, sources, diagnostics))
 }
 
 /// Holds an entity that was merged from several places against its definition in the project's schema, e.g. `Table`.
@@ -84,54 +85,55 @@ pub fn validate_entity(
     sources: &Sources,
     diagnostics: &mut Diagnostics,
 ) -> Result<(), Reported> {
-    let whole = compiled(Form::Project);
-    let mut root = whole.root.clone();
-    let defined = whole.root.get("$defs").and_then(|defs| defs.get(definition)).cloned().expect("a definition of spec");
-    root.as_object_mut().expect("a schema is an object").retain(|key, _| key == "$defs" || key == "$schema");
+    let mut root = generated(Form::Project).clone();
+    let defined = root.get("$defs").and_then(|defs| defs.get(definition)).cloned().expect("a definition of spec");
     let object = root.as_object_mut().expect("a schema is an object");
+    object.retain(|key, _| key == "$defs" || key == "$schema");
     object.extend(defined.as_object().expect("a definition is an object").clone());
-    let schema = Compiled { validator: compile(&root), root };
-    if schema.validator.is_valid(value) {
+    let validator = compile(&root);
+    if validator.is_valid(value) {
         return Ok(());
     }
-    Err(explain_all(&schema, value, site_of, sources, diagnostics))
+    Err(explain_all(&validator, &root, value, site_of, sources, diagnostics))
 }
 
-/// A schema and its validator.
-struct Compiled {
-    root: Value,
-    validator: Validator,
+/// Gives back the memory of the validators, some megabytes, once all documents are read. The next one compiles its form
+/// again.
+pub fn forget() {
+    for kept in &VALIDATORS {
+        *kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 fn explain_all(
-    schema: &Compiled,
+    validator: &Validator,
+    root: &Value,
     value: &Value,
     site_of: &dyn Fn(&str) -> Site,
     sources: &Sources,
     diagnostics: &mut Diagnostics,
 ) -> Reported {
     let mut last = None;
-    for error in schema.validator.iter_errors(value) {
-        for found in explain::explain(&error, &schema.root, site_of, sources) {
+    for error in validator.iter_errors(value) {
+        for found in explain::explain(&error, root, site_of, sources) {
             last = Some(diagnostics.error(found));
         }
     }
     last.expect("a document that is not valid has an error")
 }
 
-fn compiled(form: Form) -> &'static Compiled {
-    static PROJECT: OnceLock<Compiled> = OnceLock::new();
-    static DATASETS: OnceLock<Compiled> = OnceLock::new();
-    static ODCS: OnceLock<Compiled> = OnceLock::new();
-    let cell = match form {
-        Form::Project => &PROJECT,
-        Form::Datasets => &DATASETS,
-        Form::Odcs => &ODCS,
-    };
-    cell.get_or_init(|| {
-        let root = json_schema(form);
-        Compiled { validator: compile(&root), root }
-    })
+/// By form.
+static VALIDATORS: [Mutex<Option<Arc<Validator>>>; 3] = [const { Mutex::new(None) }; 3];
+
+fn validator(form: Form) -> Arc<Validator> {
+    let mut kept = VALIDATORS[form as usize].lock().unwrap_or_else(PoisonError::into_inner);
+    kept.get_or_insert_with(|| Arc::new(compile(&json_schema(form)))).clone()
+}
+
+/// A form's schema, kept once an error has to be explained by it.
+fn generated(form: Form) -> &'static Value {
+    static GENERATED: [OnceLock<Value>; 3] = [const { OnceLock::new() }; 3];
+    GENERATED[form as usize].get_or_init(|| json_schema(form))
 }
 
 fn compile(root: &Value) -> Validator {

@@ -23,6 +23,7 @@ use crate::plan;
 use crate::project;
 use crate::report;
 use crate::resolve::{self, Environment, Place, Resolved};
+use crate::schema;
 use crate::source::{Disk, Sources};
 use crate::state::{self, State, Warehouse};
 
@@ -122,6 +123,7 @@ impl Session {
         let settings = self.settings(&folder);
         let started = Instant::now();
         let mut resolved = resolve::resolve(project, &files, &settings, &mut self.sources, &mut self.diagnostics)?;
+        schema::forget();
         self.timings.push(("resolve", started.elapsed()));
 
         let started = Instant::now();
