@@ -22,6 +22,7 @@ pub mod deployment;
 mod edges;
 mod feature_table;
 mod layers;
+mod naming;
 mod order;
 pub mod select;
 mod table;
@@ -90,6 +91,7 @@ pub fn build(resolved: &Resolved, memo: &mut Memo, diagnostics: &mut Diagnostics
     }
     let reads = edges::find(&nodes, &resolved.tables, memo, diagnostics);
     layers::hold(&nodes, &reads, resolved, diagnostics);
+    naming::hold(&nodes, &reads, resolved, diagnostics);
     diagnostics.stop_on_error()?;
     let by = |by| reads.iter().map(|of_node| edges::distinct(of_node, by)).collect::<Vec<_>>();
     let (inputs, compared) = (by(edges::By::Rows), by(edges::By::Assertion));

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::connectors::Source;
+use crate::diagnostic::Severity;
 use crate::expectations::Expectation;
 use crate::ir::{MetadataColumn, OnViolation, SchemaEvolution};
 use crate::kind::Scalar;
@@ -30,9 +31,9 @@ pub use environment::{
 };
 pub use job::{
     ConditionOperator, ConditionTask, DependsOn, DependsOnOutcome, FileArrival, HealthMetric, HealthRule, Job,
-    JobOverlay, JobPermission, JobPermissionLevel, NotebookTask, Notify, NotifyEvents, Period, Periodic, PeriodicUnit,
-    PipelineTask, PythonTask, RunIf, RunJobTask, Schedule, SqlTask, TableUpdate, Task, Trigger, UpdateCondition,
-    WheelTask,
+    JobOverlay, JobPermission, JobPermissionLevel, NamedTables, NotebookTask, Notify, NotifyEvents, Period, Periodic,
+    PeriodicUnit, PipelineTask, PythonTask, RunIf, RunJobTask, Schedule, SqlTask, TableUpdate, TablesTask, Task,
+    Trigger, UpdateCondition, WheelTask,
 };
 pub use suites::{Checkpoints, SuiteUse, Suites};
 
@@ -118,6 +119,8 @@ pub struct Layer {
     /// What its tables may do.
     #[serde(default)]
     pub policy: Policy,
+    /// What its tables are called: `<word>` and `*` stand for one character or more. Example: `br_<source>_<entity>`.
+    pub naming: Option<Naming>,
     /// Who answers for its tables.
     pub owner: Option<String>,
     /// What it is for.
@@ -125,6 +128,46 @@ pub struct Layer {
     /// For Databricks: who may do what with its tables.
     #[serde(default)]
     pub grants: Vec<Grant>,
+}
+
+/// What a layer's tables are called: a pattern, or that with what a name that breaks it is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum Naming {
+    Pattern(String),
+    Rule(NamingRule),
+}
+
+/// What a layer's tables are called, and what a name that breaks it is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamingRule {
+    /// The names: `<word>` and `*` stand for one character or more. Example: `br_<source>_<entity>`.
+    pub pattern: String,
+    /// What a name that breaks it is. Default: error.
+    #[serde(default)]
+    pub severity: NamingSeverity,
+}
+
+/// What a broken convention is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NamingSeverity {
+    /// Nothing is done before it is mended.
+    #[default]
+    Error,
+    /// It is told.
+    Warning,
+}
+
+impl From<NamingSeverity> for Severity {
+    fn from(severity: NamingSeverity) -> Self {
+        match severity {
+            NamingSeverity::Error => Severity::Error,
+            NamingSeverity::Warning => Severity::Warning,
+        }
+    }
 }
 
 /// What a layer's tables may do.

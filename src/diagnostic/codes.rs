@@ -110,6 +110,7 @@ codes! {
     // Graph
     CYCLE = "graph" / "cycle", "tables that need each other in a circle";
     LAYER_ORDER = "graph" / "layer-order", "a table reads a layer that its own may not read";
+    NAMING = "graph" / "naming", "a table's name breaks its layer's convention, or the convention fits no name";
     LAYER_POLICY = "graph" / "layer-policy", "a table does what its layer's policy forbids";
     // Deploying
     BUNDLE_FORM = "deployment" / "bundle-form", "a bundle's name or id that the workspace does not take";

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Checked;
+use crate::ir::deployment::TaskBody;
 use crate::ir::{Node, NodeId, WriteMode};
 use crate::name::TableName;
 use crate::resolve::{Databricks, Environment, Place};
@@ -30,13 +31,17 @@ pub struct Target<'a> {
     pub environment: &'a Environment,
     pub databricks: &'a Databricks,
     pub checked: &'a Checked,
+    /// The paths of notebooks that are not the same in all environments.
+    differing: &'a BTreeSet<String>,
 }
+
+static NONE: BTreeSet<String> = BTreeSet::new();
 
 impl<'a> Target<'a> {
     /// The target of an environment; `None` for a local one.
     pub fn of(environment: &'a Environment, checked: &'a Checked) -> Option<Self> {
         match &environment.place {
-            Place::Databricks(databricks) => Some(Target { environment, databricks, checked }),
+            Place::Databricks(databricks) => Some(Target { environment, databricks, checked, differing: &NONE }),
             Place::Local { .. } => None,
         }
     }
@@ -44,6 +49,11 @@ impl<'a> Target<'a> {
     /// Whether a declarative pipeline makes the tables, and not a job's tasks.
     fn is_pipeline(&self) -> bool {
         self.checked.graph.deployment.bundle.pipeline.is_some()
+    }
+
+    /// Where a notebook lies that the environment runs.
+    fn path(&self, path: String) -> String {
+        if self.differing.contains(&path) { of_environment(&path, &self.environment.name) } else { path }
     }
 
     /// Whether a table has statements that only Unity Catalog knows.
@@ -66,10 +76,12 @@ pub fn emit(project: &spec::ProjectHeader, targets: &[Target<'_>]) -> Bundle {
     let differing = differing(&sql);
     let notebooks: Vec<Files> =
         targets.iter().zip(&sql).map(|(target, sql)| notebooks(target, &package, sql, &differing)).collect();
-    let mut files = package::files(project, &package, targets);
-    files.extend(configuration::files(project, targets));
-    files.extend(merged(targets, &sql));
-    files.extend(merged(targets, &notebooks));
+    let own = self::differing(&notebooks);
+    let targets: Vec<Target<'_>> = targets.iter().map(|target| Target { differing: &own, ..*target }).collect();
+    let mut files = package::files(project, &package, &targets);
+    files.extend(configuration::files(project, &targets));
+    files.extend(merged(&targets, &sql));
+    files.extend(merged(&targets, &notebooks));
     Bundle { files }
 }
 
@@ -80,7 +92,7 @@ type Files = BTreeMap<String, String>;
 fn differing(by_target: &[Files]) -> BTreeSet<String> {
     let paths: BTreeSet<&String> = by_target.iter().flat_map(BTreeMap::keys).collect();
     let differs = |path: &&&String| {
-        let texts: BTreeSet<Option<&String>> = by_target.iter().map(|files| files.get(**path)).collect();
+        let texts: BTreeSet<&String> = by_target.iter().filter_map(|files| files.get(**path)).collect();
         texts.len() > 1
     };
     paths.iter().filter(differs).map(|path| (*path).clone()).collect()
@@ -125,24 +137,50 @@ fn sql_files(target: &Target<'_>) -> Files {
 
 fn notebooks(target: &Target<'_>, package: &str, sql: &Files, differing: &BTreeSet<String>) -> Files {
     let graph = &target.checked.graph;
-    let text = |id: &NodeId| {
-        let node = graph.node(*id);
+    let beside = |id: NodeId, ddl: &str| {
         let named = |ending| {
-            let path = sql_path(&node.name, ending);
+            let path = sql_path(&graph.node(id).name, ending);
             sql.contains_key(&path).then(|| {
                 let path = if differing.contains(&path) { of_environment(&path, "{environment}") } else { path };
                 path.trim_start_matches("src/sql/").to_owned()
             })
         };
-        if target.is_pipeline() {
-            let beside = notebooks::Beside { query: named("sql"), ddl: named("schema.sql") };
-            let path = format!("src/pipeline/{}.py", table_key(&node.name));
-            return (path, pipeline::text(target.checked, *id, package, &beside));
-        }
-        let beside = notebooks::Beside { query: named("sql"), ddl: named("table.sql") };
-        (notebook_path(&node.name), notebooks::text(target.checked, *id, package, &beside))
+        notebooks::Beside { query: named("sql"), ddl: named(ddl) }
     };
-    graph.order.iter().map(text).collect()
+    if target.is_pipeline() {
+        let text = |id: &NodeId| {
+            (
+                pipeline_path(&graph.node(*id).name),
+                pipeline::text(target.checked, *id, package, &beside(*id, "schema.sql")),
+            )
+        };
+        return graph.order.iter().map(text).collect();
+    }
+    let tasks = || graph.deployment.jobs.values().flat_map(|job| &job.tasks);
+    let mut files = Files::new();
+    let mut grouped: BTreeSet<NodeId> = BTreeSet::new();
+    for task in tasks() {
+        if let TaskBody::Tables { nodes, notebook } = &task.body {
+            let of_group: Vec<notebooks::InGroup> = nodes
+                .iter()
+                .map(|id| notebooks::InGroup {
+                    id: *id,
+                    beside: beside(*id, "table.sql"),
+                    has_unity_statements: target.has_unity_statements(graph.node(*id)),
+                })
+                .collect();
+            let text = notebooks::of_group(target.checked, notebook, &of_group, package);
+            files.insert(group_path(notebook), text);
+            grouped.extend(nodes);
+        }
+    }
+    let alone: BTreeSet<NodeId> =
+        tasks().filter_map(|task| if let TaskBody::Table(id) = &task.body { Some(*id) } else { None }).collect();
+    for &id in graph.order.iter().filter(|id| !grouped.contains(id) || alone.contains(id)) {
+        let text = notebooks::text(target.checked, id, package, &beside(id, "table.sql"));
+        files.insert(notebook_path(&graph.node(id).name), text);
+    }
+    files
 }
 
 /// The key of a table's task and notebook.
@@ -153,6 +191,16 @@ pub fn table_key(table: &TableName) -> String {
 /// The notebook that builds a table, relative to the bundle's folder.
 pub fn notebook_path(table: &TableName) -> String {
     format!("src/notebooks/{}.py", table_key(table))
+}
+
+/// The file that defines a table's datasets in a pipeline, relative to the bundle's folder.
+fn pipeline_path(table: &TableName) -> String {
+    format!("src/pipeline/{}.py", table_key(table))
+}
+
+/// The notebook of a task that builds several tables, relative to the bundle's folder.
+fn group_path(notebook: &str) -> String {
+    format!("src/notebooks/{notebook}.py")
 }
 
 fn sql_path(table: &TableName, ending: &str) -> String {

@@ -18,6 +18,7 @@ use crate::spec;
 mod compute;
 mod environments;
 mod forms;
+mod groups;
 mod jobs;
 pub mod pipeline;
 mod quartz;

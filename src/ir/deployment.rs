@@ -169,6 +169,11 @@ pub struct Dependency {
 pub enum TaskBody {
     /// Builds a table.
     Table(NodeId),
+    /// Builds several, in this order, in a notebook of that name.
+    Tables {
+        nodes: Vec<NodeId>,
+        notebook: String,
+    },
     Notebook {
         path: FilePath,
         parameters: IndexMap<String, String>,
@@ -202,6 +207,23 @@ pub enum TaskBody {
         id: String,
         full_refresh: bool,
     },
+}
+
+impl Task {
+    /// The tables that it builds, in order.
+    pub fn tables(&self) -> &[NodeId] {
+        match &self.body {
+            TaskBody::Table(id) => std::slice::from_ref(id),
+            TaskBody::Tables { nodes, .. } => nodes,
+            TaskBody::Notebook { .. }
+            | TaskBody::Python { .. }
+            | TaskBody::Wheel { .. }
+            | TaskBody::Sql { .. }
+            | TaskBody::Condition { .. }
+            | TaskBody::RunJob { .. }
+            | TaskBody::Pipeline { .. } => &[],
+        }
+    }
 }
 
 /// Where a task's file is.

@@ -21,7 +21,7 @@ pub struct Job {
     /// The tables that it builds, as `--select` takes them: `+gold.daily_sales`, `layer:silver`, `tag:daily`, one or a list.
     /// Default: all, or none where the job has `tasks`.
     pub select: Option<OneOrMany>,
-    /// What it does besides building tables.
+    /// What it does, besides building the tables that it selects.
     #[serde(default)]
     pub tasks: Vec<Task>,
     /// The environments that have it. Default: all on Databricks. Example: `[staging, prod]`.
@@ -269,8 +269,8 @@ pub enum JobPermissionLevel {
     Owner,
 }
 
-/// Something that a job does besides building tables: exactly one of `notebook`, `python`, `wheel`, `sql`, `condition`,
-/// `run_job` and `pipeline`.
+/// Something that a job does: exactly one of `tables`, `notebook`, `python`, `wheel`, `sql`, `condition`, `run_job` and
+/// `pipeline`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
@@ -294,6 +294,9 @@ pub struct Task {
     pub compute: Option<String>,
     /// The channels that are told when it fails, or which are told when.
     pub notify: Option<Notify>,
+    /// Tables, built one behind the other in one task, as `--select` takes them; or these with the name of their notebook.
+    /// Example: `layer:bronze`.
+    pub tables: Option<TablesTask>,
     /// A notebook.
     pub notebook: Option<NotebookTask>,
     /// A Python file.
@@ -346,6 +349,37 @@ pub enum RunIf {
     AtLeastOneFailed,
     /// All failed.
     AllFailed,
+}
+
+/// Tables that one task builds.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum TablesTask {
+    Select(OneOrMany),
+    Named(NamedTables),
+}
+
+impl TablesTask {
+    /// Each selector with its JSON pointer relative to this.
+    pub fn selectors(&self) -> Vec<(String, &str)> {
+        match self {
+            TablesTask::Select(select) => select.each(),
+            TablesTask::Named(named) => {
+                named.select.each().into_iter().map(|(pointer, one)| (format!("/select{pointer}"), one)).collect()
+            }
+        }
+    }
+}
+
+/// Tables that one task builds, in a notebook with a name.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NamedTables {
+    /// The tables, as `--select` takes them. Example: `[layer:silver, gold.daily_sales]`.
+    pub select: OneOrMany,
+    /// The name of the notebook that medc writes for them. Default: `<job>_<task_key>`. Example: `01_ingest_bronze`.
+    pub notebook: Option<String>,
 }
 
 /// A notebook.

@@ -64,6 +64,20 @@ class Workspace:
             folder = self.volumes / volume["catalog_name"] / volume["schema_name"] / volume["name"]
             folder.mkdir(parents=True, exist_ok=True)
 
+        for experiment in self.configuration.resources.get("experiments", {}).values():
+            self._create_experiment(experiment["name"])
+
+    def _create_experiment(self, name: str) -> None:
+        # Takes seconds to import, and most bundles have none.
+        import mlflow
+
+        artifacts = self.volumes.parent / "mlflow"
+        artifacts.mkdir(parents=True, exist_ok=True)
+        os.environ["MLFLOW_TRACKING_URI"] = f"sqlite:///{artifacts}/mlflow.db"
+        mlflow.set_tracking_uri(os.environ["MLFLOW_TRACKING_URI"])
+        if mlflow.get_experiment_by_name(name) is None:
+            mlflow.create_experiment(name, artifact_location=artifacts.as_uri())
+
     def _patch(self) -> None:
         """Keeps statements that only Databricks has from Spark, and puts views where open-source Spark has them."""
         run = SparkSession.sql

@@ -9,7 +9,7 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::{Target, configuration, notebook_path, table_key};
+use super::{Target, configuration, group_path, notebook_path, table_key};
 use crate::graph::deployment::{UNITY_CATALOG, pipeline, schemas};
 use crate::ir::deployment::{
     Addresses, Cluster, FilePath, Job, Notifications, Start, StartBy, Task, TaskBody, WatchedTable, Workers,
@@ -97,6 +97,7 @@ fn is_own_pipeline(target: &Target<'_>, task: &Task) -> bool {
 fn runs_code(task: &Task) -> bool {
     match &task.body {
         TaskBody::Table(_)
+        | TaskBody::Tables { .. }
         | TaskBody::Notebook { .. }
         | TaskBody::Python { .. }
         | TaskBody::Wheel { .. }
@@ -289,11 +290,22 @@ fn kind(target: &Target<'_>, task: &Task) -> (&'static str, Value) {
     let kind = match &task.body {
         TaskBody::Table(id) => {
             let node = target.checked.graph.node(*id);
-            body.put("notebook_path", format!("../{}", notebook_path(&node.name)));
+            body.put("notebook_path", format!("../{}", target.path(notebook_path(&node.name))));
             if matches!(node.body, Body::Ingest(_)) {
                 let variable = configuration::path_variable(&table_key(&node.name));
                 body.put("base_parameters", json!({ "path": format!("${{var.{variable}}}") }));
             }
+            "notebook_task"
+        }
+        TaskBody::Tables { nodes, notebook } => {
+            body.put("notebook_path", format!("../{}", target.path(group_path(notebook))));
+            let sources = nodes.iter().map(|id| target.checked.graph.node(*id));
+            let sources = sources.filter(|node| matches!(node.body, Body::Ingest(_)));
+            let paths = sources.map(|node| {
+                let key = table_key(&node.name);
+                (format!("path_{key}"), format!("${{var.{}}}", configuration::path_variable(&key)))
+            });
+            body.put_map("base_parameters", &paths.collect());
             "notebook_task"
         }
         TaskBody::Notebook { path: file, parameters } => {
@@ -344,9 +356,15 @@ fn kind(target: &Target<'_>, task: &Task) -> (&'static str, Value) {
     (kind, Value::Object(body.0))
 }
 
+/// Whether a job of the target has a task that brings keys and tags to Unity Catalog.
+pub(super) fn need_unity_catalog(target: &Target<'_>) -> bool {
+    target.checked.graph.deployment.jobs.values().any(|job| unity_catalog(target, &job.tasks).is_some())
+}
+
 /// The task that brings keys and tags of the job's tables to Unity Catalog.
 fn unity_catalog(target: &Target<'_>, tasks: &[Task]) -> Option<Value> {
     let graph = &target.checked.graph;
+    // A notebook of several tables does it itself.
     let made = |task: &Task| match &task.body {
         TaskBody::Table(id) => vec![*id],
         TaskBody::Pipeline { .. } if is_own_pipeline(target, task) => graph.order.clone(),

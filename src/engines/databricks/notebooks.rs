@@ -26,8 +26,49 @@ pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &Beside
          from databricks.sdk.runtime import dbutils, spark\n\nsys.path.append(\"..\")\n{}\n\n\
          # COMMAND ----------\n\n{table}\n\n# COMMAND ----------\n\nbuild(table, Run.of_notebook(spark, dbutils))\n",
         heading(node),
-        import(package, node, &["Run"], &["build"])
+        import(package, &[node], &["Run"], &["build"])
     )
+}
+
+/// A table of a notebook that builds several.
+pub(super) struct InGroup {
+    pub(super) id: NodeId,
+    pub(super) beside: Beside,
+    pub(super) has_unity_statements: bool,
+}
+
+/// The notebook of several tables: each declared and built as in a notebook of its own, then their keys and tags set.
+pub(super) fn of_group(checked: &Checked, name: &str, tables: &[InGroup], package: &str) -> String {
+    const CELL: &str = "\n\n# COMMAND ----------\n\n";
+    let nodes: Vec<&Node> = tables.iter().map(|table| checked.graph.node(table.id)).collect();
+    let unity: Vec<String> = tables
+        .iter()
+        .zip(&nodes)
+        .filter(|(table, _)| table.has_unity_statements)
+        .map(|(_, node)| node.name.to_string())
+        .collect();
+    let functions: &[&str] = if unity.is_empty() { &["build"] } else { &["apply_unity_statements", "build"] };
+    let names: Vec<String> = nodes.iter().map(|node| format!("# MAGIC - `{}`", node.name)).collect();
+    let mut cells = vec![
+        format!("# Databricks notebook source\n# MAGIC %md\n# MAGIC # {name}\n{}", names.join("\n")),
+        format!(
+            "import sys\n\nfrom databricks.sdk.runtime import dbutils, spark\n\nsys.path.append(\"..\")\n{}\n\n\
+             run = Run.of_notebook(spark, dbutils)",
+            import(package, &nodes, &["Run"], functions)
+        ),
+    ];
+    for (table, node) in tables.iter().zip(&nodes) {
+        cells.push(heading(node).replacen("# MAGIC # ", "# MAGIC ## ", 1));
+        cells.push(format!("{}\n\nbuild(table, run)", declaration(checked, table.id, &table.beside, &[])));
+    }
+    if !unity.is_empty() {
+        let mut call = String::new();
+        let arguments = vec![(None, Py::Name("run")), (Some("tables"), Py::texts(&unity))];
+        Py::Call("apply_unity_statements", arguments).write(&mut call, 0, 0, 0);
+        cells.push("# MAGIC %md\n# MAGIC ## Keys and tags in Unity Catalog".to_owned());
+        cells.push(call);
+    }
+    cells.join(CELL) + "\n"
 }
 
 /// What the table is, as an assignment to `table`. `sequence` orders the changes of a table in a pipeline.
@@ -93,17 +134,19 @@ pub(super) fn description(node: &Node) -> Vec<String> {
     lines
 }
 
-/// The import of what a declaration uses, and more classes and functions, sorted as ruff sorts: classes before functions.
-pub(super) fn import(package: &str, node: &Node, more: &[&'static str], functions: &[&'static str]) -> String {
-    let mut classes = assertions::classes(node);
-    classes.extend(["Table", "Write"]);
+/// The import of what declarations use, and more classes and functions, sorted as ruff sorts: classes before functions.
+pub(super) fn import(package: &str, nodes: &[&Node], more: &[&'static str], functions: &[&'static str]) -> String {
+    let mut classes = vec!["Table", "Write"];
     classes.extend(more);
-    classes.push(rows_class(node));
-    if node.contract.is_some() {
-        classes.extend(["Column", "Contract"]);
-    }
-    if node.dataset.is_some() {
-        classes.push("Dataset");
+    for node in nodes {
+        classes.extend(assertions::classes(node));
+        classes.push(rows_class(node));
+        if node.contract.is_some() {
+            classes.extend(["Column", "Contract"]);
+        }
+        if node.dataset.is_some() {
+            classes.push("Dataset");
+        }
     }
     classes.sort_unstable();
     classes.dedup();

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::engines::databricks::{Target, notebooks};
+use crate::engines::databricks::{Target, jobs, notebooks};
 use crate::spec;
 
 /// A module with its text.
@@ -49,9 +49,7 @@ pub(super) fn name(project: &str) -> String {
 pub(super) fn files(project: &spec::ProjectHeader, package: &str, targets: &[Target<'_>]) -> BTreeMap<String, String> {
     let mut files: BTreeMap<String, String> =
         MODULES.iter().map(|(file, text)| (format!("src/{package}/{file}"), (*text).to_owned())).collect();
-    let has_unity =
-        targets.iter().any(|target| target.checked.graph.nodes.values().any(|node| target.has_unity_statements(node)));
-    if has_unity {
+    if targets.iter().any(jobs::need_unity_catalog) {
         files.insert("src/notebooks/unity_catalog.py".to_owned(), notebooks::unity(package));
     }
     files.insert("pyproject.toml".to_owned(), pyproject(project, package));

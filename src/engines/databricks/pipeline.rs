@@ -7,7 +7,7 @@
 use serde_json::{Map, Value, json};
 
 use crate::check::Checked;
-use crate::engines::databricks::{Target, configuration, notebooks, table_key};
+use crate::engines::databricks::{Target, configuration, notebooks, pipeline_path, table_key};
 use crate::graph::deployment::{pipeline, schemas};
 use crate::ir::{Body, NodeId};
 
@@ -21,9 +21,19 @@ pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &notebo
         "{}\n\nfrom pyspark.sql import SparkSession\n\n{}\nfrom {package}.pipeline import define\n\n{}\n\n\
          define(table, SparkSession.active())\n",
         heading.join("\n").replacen("# # ", "# ", 1),
-        notebooks::import(package, node, &[], &[]),
+        notebooks::import(package, &[node], &[], &[]),
         notebooks::declaration(checked, id, beside, &sequence)
     )
+}
+
+/// The source files: the folder, or where environments have files of their own, each of this one.
+fn libraries(target: &Target<'_>) -> Vec<Value> {
+    if target.differing.is_empty() {
+        return vec![json!({ "glob": { "include": "../src/pipeline/**" } })];
+    }
+    let graph = &target.checked.graph;
+    let path = |id: &NodeId| format!("../{}", target.path(pipeline_path(&graph.node(*id).name)));
+    graph.order.iter().map(|id| json!({ "file": { "path": path(id) } })).collect()
 }
 
 /// The pipeline's resource. Where sources lie, and what schemas are called, its configuration says.
@@ -56,7 +66,7 @@ pub(super) fn body(target: &Target<'_>, key: &str) -> Value {
         "schema": format!("${{resources.schemas.{default}.name}}"),
         "serverless": true,
         "root_path": "../src",
-        "libraries": [{ "glob": { "include": "../src/pipeline/**" } }],
+        "libraries": libraries(target),
         "configuration": given,
     })
 }

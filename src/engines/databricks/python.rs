@@ -13,6 +13,8 @@ const LINE: usize = 120;
 pub(super) enum Py {
     None,
     Bool(bool),
+    /// A variable.
+    Name(&'static str),
     /// A number as Python spells it.
     Number(String),
     Text(String),
@@ -69,7 +71,7 @@ impl Py {
                 let member = |(key, value): &(String, Py)| (format!("{}: ", quoted(key)), value.clone());
                 ("{".to_owned(), '}', members.iter().map(member).collect())
             }
-            Py::None | Py::Bool(_) | Py::Number(_) | Py::Text(_) => unreachable!("these do not break"),
+            Py::None | Py::Bool(_) | Py::Name(_) | Py::Number(_) | Py::Text(_) => unreachable!("these do not break"),
         };
         out.push_str(&open);
         out.push('\n');
@@ -89,7 +91,7 @@ impl Py {
             Py::Call(_, arguments) => !arguments.is_empty(),
             Py::List(elements) | Py::Tuple(elements) => !elements.is_empty(),
             Py::Dict(members) => !members.is_empty(),
-            Py::None | Py::Bool(_) | Py::Number(_) | Py::Text(_) => false,
+            Py::None | Py::Bool(_) | Py::Name(_) | Py::Number(_) | Py::Text(_) => false,
         }
     }
 
@@ -99,6 +101,7 @@ impl Py {
             Py::None => "None".to_owned(),
             Py::Bool(true) => "True".to_owned(),
             Py::Bool(false) => "False".to_owned(),
+            Py::Name(name) => (*name).to_owned(),
             Py::Number(number) => number.clone(),
             Py::Text(text) => quoted(text),
             Py::List(elements) => format!("[{}]", joined(elements)),

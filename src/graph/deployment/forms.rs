@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 
 use super::Context;
+use super::groups::Group;
 use super::references::{self, Running};
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Site, code};
 use crate::ir::deployment::{FilePath, TaskBody};
@@ -13,7 +14,11 @@ use crate::spec;
 /// Whether a task runs on compute that the project chooses.
 pub(super) fn computes(body: &TaskBody) -> bool {
     match body {
-        TaskBody::Table(_) | TaskBody::Notebook { .. } | TaskBody::Python { .. } | TaskBody::Wheel { .. } => true,
+        TaskBody::Table(_)
+        | TaskBody::Tables { .. }
+        | TaskBody::Notebook { .. }
+        | TaskBody::Python { .. }
+        | TaskBody::Wheel { .. } => true,
         TaskBody::Sql { .. } | TaskBody::Condition { .. } | TaskBody::RunJob { .. } | TaskBody::Pipeline { .. } => {
             false
         }
@@ -24,6 +29,7 @@ pub(super) fn computes(body: &TaskBody) -> bool {
 pub(super) fn retries(body: &TaskBody) -> bool {
     match body {
         TaskBody::Table(_)
+        | TaskBody::Tables { .. }
         | TaskBody::Notebook { .. }
         | TaskBody::Python { .. }
         | TaskBody::Wheel { .. }
@@ -33,15 +39,17 @@ pub(super) fn retries(body: &TaskBody) -> bool {
     }
 }
 
-/// The kind of a task; `None` where it has an error.
+/// The kind of a task; `None` where it has an error. `group`: its tables, where it is about some.
 pub(super) fn lower(
     written: &spec::Task,
+    group: Option<&Group>,
     site: &Site,
     running: &Running<'_>,
     context: &Context<'_>,
     diagnostics: &mut Diagnostics,
 ) -> Option<TaskBody> {
     let kinds = [
+        ("tables", written.tables.is_some()),
         ("notebook", written.notebook.is_some()),
         ("python", written.python.is_some()),
         ("wheel", written.wheel.is_some()),
@@ -63,6 +71,9 @@ pub(super) fn lower(
                 .help(format!("give it exactly one of {}", name::list(&known))),
         );
         return None;
+    }
+    if written.tables.is_some() {
+        return group.map(|group| TaskBody::Tables { nodes: group.nodes.clone(), notebook: group.notebook.clone() });
     }
     let mut texts = Texts { running, diagnostics };
     if let Some(notebook) = &written.notebook {

@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 
 use super::Context;
 use super::compute;
+use super::groups;
 use super::start;
 use super::tasks;
 use super::values;
@@ -50,6 +51,7 @@ pub(super) fn lower_all(
         jobs.insert(key, job);
     }
     circles(&jobs, context, diagnostics);
+    groups::notebooks(&jobs, context, diagnostics);
     jobs
 }
 
@@ -95,7 +97,7 @@ fn lower(key: &str, job: &Entity<spec::Job>, context: &Context<'_>, diagnostics:
     }
     let cluster = spec.compute.as_deref().map(|name| (name, origin.site("/compute")));
     let cluster = compute::find(cluster, context, diagnostics);
-    let tasks = tasks::lower(job, &nodes, &limits, cluster.as_deref(), &parameters, context, diagnostics)?;
+    let tasks = tasks::lower(key, job, &nodes, &limits, cluster.as_deref(), &parameters, context, diagnostics)?;
     Some(Job {
         name,
         site: origin.site.clone(),
@@ -328,6 +330,7 @@ fn circles(jobs: &IndexMap<String, Job>, context: &Context<'_>, diagnostics: &mu
             let run = job.tasks.iter().filter_map(|task| match &task.body {
                 TaskBody::RunJob { job, .. } => jobs.get_index_of(job),
                 TaskBody::Table(_)
+                | TaskBody::Tables { .. }
                 | TaskBody::Notebook { .. }
                 | TaskBody::Python { .. }
                 | TaskBody::Wheel { .. }

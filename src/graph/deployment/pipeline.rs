@@ -155,7 +155,7 @@ pub fn id(key: &str) -> String {
 
 /// Puts an update of the pipeline where a job's tasks build tables.
 pub(super) fn replace_tables(name: &str, pipeline: &str, job: &mut Job, diagnostics: &mut Diagnostics) {
-    let is_table = |task: &Task| matches!(task.body, TaskBody::Table(_));
+    let is_table = |task: &Task| !task.tables().is_empty();
     let Some(first) = job.tasks.iter().find(|task| is_table(task)) else { return };
     let mut update = Task {
         key: "tables".to_owned(),

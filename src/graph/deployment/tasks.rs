@@ -8,6 +8,7 @@ use indexmap::IndexMap;
 use super::Context;
 use super::compute;
 use super::forms;
+use super::groups;
 use super::references::{self, Running};
 use super::values;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Site, code};
@@ -82,7 +83,9 @@ pub(super) fn table_key(table: &TableName) -> String {
 }
 
 /// All tasks of a job.
+#[expect(clippy::too_many_arguments, reason = "what tasks get from their job")]
 pub(super) fn lower(
+    key: &str,
     job: &Entity<spec::Job>,
     nodes: &BTreeSet<NodeId>,
     limits: &Limits,
@@ -97,9 +100,14 @@ pub(super) fn lower(
     let mut names = Names { keys: BTreeMap::new(), tables: BTreeMap::new() };
     for (index, task) in drafts.iter().enumerate() {
         names.keys.insert(task.key.clone(), (index, None));
-        if let TaskBody::Table(id) = &task.body {
+        for id in task.tables() {
             names.tables.insert(context.graph.node(*id).name.to_string(), index);
         }
+    }
+    let groups = groups::find(key, job, nodes, context, diagnostics);
+    for (index, group) in &groups {
+        let own = group.nodes.iter().map(|id| (context.graph.node(*id).name.to_string(), n_tables + index));
+        names.tables.extend(own);
     }
     for (index, written) in job.spec.tasks.iter().enumerate() {
         names.declare(written, n_tables + index, job.origin.site(&format!("/tasks/{index}/task_key")), diagnostics);
@@ -116,11 +124,12 @@ pub(super) fn lower(
     for (index, written) in job.spec.tasks.iter().enumerate() {
         let site = job.origin.site(&format!("/tasks/{index}"));
         let place = n_tables + index;
-        let body = forms::lower(written, &site, &running, context, diagnostics);
+        let body = forms::lower(written, groups.get(&index), &site, &running, context, diagnostics);
         let depends_on = names.dependencies(written, place, &site, job, &mut edges, diagnostics);
         hold_back(written, place, &site, &names, context, &mut drafts, &mut edges, diagnostics);
         drafts.push(task(written, body, depends_on, limits, cluster, &site, context, diagnostics));
     }
+    wait_for_inputs(&names, job, n_tables, context, &mut drafts, &mut edges);
     if drafts.len() > MOST_TASKS {
         count(&drafts, &job.origin.site, diagnostics);
     }
@@ -145,11 +154,13 @@ pub(super) fn count(tasks: &[Task], site: &Site, diagnostics: &mut Diagnostics) 
     }
 }
 
-/// An edge that the author wrote: `task` waits for `on`.
+/// An edge that follows from what the author wrote: `task` waits for `on`.
 struct Edge {
     task: usize,
     on: usize,
     site: Site,
+    /// Why, where the author did not say so.
+    why: Option<String>,
 }
 
 /// The job's tasks by what they are called.
@@ -233,7 +244,7 @@ impl Names {
                         .help("remove `outcome`, or depend on a task with `condition`"),
                 );
             }
-            edges.push(Edge { task: place, on: task, site: named });
+            edges.push(Edge { task: place, on: task, site: named, why: None });
             dependencies.push(Dependency { task, outcome });
         }
         dependencies
@@ -286,11 +297,39 @@ fn hold_back(
         }
         let outcome = written.condition.as_ref().map(|_| true);
         for table in own {
-            edges.push(Edge { task: table, on: place, site: site.clone() });
+            edges.push(Edge { task: table, on: place, site: site.clone(), why: None });
             if let Some(task) = drafts.get_mut(table)
                 && task.depends_on.iter().all(|earlier| earlier.task != place)
             {
                 task.depends_on.push(Dependency { task: place, outcome });
+            }
+        }
+    }
+}
+
+/// Lets each task that builds tables wait for those that build what its tables read.
+fn wait_for_inputs(
+    names: &Names,
+    job: &Entity<spec::Job>,
+    n_tables: usize,
+    context: &Context<'_>,
+    drafts: &mut [Task],
+    edges: &mut Vec<Edge>,
+) {
+    for (place, task) in drafts.iter_mut().enumerate() {
+        let reads: Vec<(NodeId, NodeId)> =
+            task.tables().iter().flat_map(|id| context.before(*id).map(|input| (*id, input))).collect();
+        for (id, input) in reads {
+            let input = context.graph.node(input).name.to_string();
+            let Some(&on) = names.tables.get(&input) else { continue };
+            if on == place || task.depends_on.iter().any(|earlier| earlier.task == on) {
+                continue;
+            }
+            task.depends_on.push(Dependency { task: on, outcome: None });
+            if let Some(written) = place.checked_sub(n_tables) {
+                let site = job.origin.site(&format!("/tasks/{written}/tables"));
+                let why = format!("`{}`, which is built here, reads `{input}`", context.graph.node(id).name);
+                edges.push(Edge { task: place, on, site, why: Some(why) });
             }
         }
     }
@@ -429,8 +468,15 @@ fn cycle(circle: &[usize], drafts: &[Task], edges: &[Edge]) -> Diagnostic {
     for (index, &task) in circle.iter().enumerate() {
         let on = circle.get(index + 1).or(circle.first()).copied().unwrap_or(task);
         if let Some(edge) = edges.iter().find(|edge| edge.task == task && edge.on == on) {
-            found = found.at(edge.site.clone(), format!("`{}` waits for `{}`", key(task), key(on)));
+            let waits = || format!("`{}` waits for `{}`", key(task), key(on));
+            found = found.at(edge.site.clone(), edge.why.clone().unwrap_or_else(waits));
         }
     }
-    found.help("remove one of the dependencies")
+    let is_of_groups =
+        edges.iter().any(|edge| edge.why.is_some() && circle.contains(&edge.task) && circle.contains(&edge.on));
+    found.help(if is_of_groups {
+        "move tables from one of the tasks to another, or remove a dependency"
+    } else {
+        "remove one of the dependencies"
+    })
 }

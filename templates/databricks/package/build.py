@@ -53,6 +53,7 @@ def build(table: Table, run: Run) -> None:
 
     Raises `ChecksFailed` where a check blocks; `SourceError` and `PublishError` where rows cannot be read or stored.
     """
+    run = run.of_table(table.name)
     publish.create(run, table)
     landing = None
     if isinstance(table.rows, Files) and table.write.mode == "append":

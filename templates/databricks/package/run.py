@@ -1,10 +1,10 @@
-"""One run of one table's job: where tables lie, and what the job said."""
+"""One run of a task: where tables lie, and what the job said."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ class Run:
     git_sha: str | None = None
     path: str | None = None
     """Where the table's files lie, if it is read from files."""
+    paths: Mapping[str, str] = field(default_factory=dict)
+    """The same of several tables, by `<layer>_<table>`."""
     checkpoints: str | None = None
     """The folder in which a stream remembers which files it has read; without it, a volume beside the table."""
     tables: Sequence[str] = ()
@@ -54,9 +56,15 @@ class Run:
             environment=given.get("environment", ""),
             git_sha=given.get("git_sha") or None,
             path=given.get("path") or None,
+            paths={name.removeprefix("path_"): value for name, value in given.items() if name.startswith("path_")},
             checkpoints=given.get("checkpoints") or None,
             tables=[name for name in given.get("tables", "").split(",") if name],
         )
+
+    def of_table(self, table: str) -> Run:
+        """The same run for one of its tables, which has a path of its own."""
+        path = self.paths.get(table.replace(".", "_", 1))
+        return replace(self, path=path) if path else self
 
     def schema(self, layer: str) -> str:
         """A layer's schema as SQL names it."""

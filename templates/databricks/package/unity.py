@@ -8,17 +8,19 @@ refer to them.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from .run import Run
 
 _TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--[^\n]*|/\*.*?\*/|;""", re.DOTALL)
 
 
-def apply_unity_statements(run: Run) -> None:
-    """Runs those of the task's tables (of all, if it names none): first those that make no reference to another table."""
+def apply_unity_statements(run: Run, tables: Sequence[str] = ()) -> None:
+    """Runs those of `tables`, or of the task's, or of all: first those that make no reference to another table."""
     found = sorted(run.sql_folder.rglob("*.unity.sql"))
-    tables = run.tables or dict.fromkeys(f"{file.parent.name}.{file.name.partition('.')[0]}" for file in found)
-    files = [file for table in tables if (file := run.file(f"{table.replace('.', '/', 1)}.unity.sql")).is_file()]
+    known = dict.fromkeys(f"{file.parent.name}.{file.name.partition('.')[0]}" for file in found)
+    wanted = tables or run.tables or list(known)
+    files = [file for table in wanted if (file := run.file(f"{table.replace('.', '/', 1)}.unity.sql")).is_file()]
     statements = [statement for file in files for statement in split(file.read_text(encoding="utf-8"))]
     for statement in sorted(statements, key=lambda text: " FOREIGN KEY " in text):
         run.spark.sql(named(run, statement))

@@ -1,0 +1,39 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # Register
+# MAGIC Makes the model that passed the gate a version in the registry, and the champion. The one before stays as `previous_champion`: to go
+# MAGIC back, give it the alias `champion` again.
+
+# COMMAND ----------
+
+import mlflow
+from databricks.sdk.runtime import dbutils
+
+if mlflow.get_tracking_uri().startswith("databricks"):
+    mlflow.set_registry_uri("databricks-uc")
+
+given = dict(dbutils.widgets.getAll())
+name = f"{given['catalog']}.{given['schema_gold']}.{given['model']}"
+run = mlflow.get_run(dbutils.jobs.taskValues.get(taskKey="train", key="mlflow_run"))
+if run.data.tags.get("gate") != "passed":
+    raise ValueError(f"run {run.info.run_id} did not pass the gate")
+
+# COMMAND ----------
+
+client = mlflow.MlflowClient()
+try:
+    champion = client.get_model_version_by_alias(name, "champion")
+except mlflow.MlflowException:
+    # There is none yet.
+    champion = None
+version = mlflow.register_model(
+    f"runs:/{run.info.run_id}/model",
+    name,
+    tags={
+        tag: run.data.tags[tag] for tag in ("dataset_version", "git_sha", "env", "owner", "use_case", "model_family")
+    },
+)
+if champion is not None:
+    client.set_registered_model_alias(name, "previous_champion", champion.version)
+client.set_registered_model_alias(name, "champion", version.version)
+print(f"{name}, version {version.version}, is the champion")
