@@ -16,6 +16,7 @@ use crate::name::TableName;
 
 mod columns;
 mod log;
+pub mod staged;
 
 pub use columns::{from_delta, to_commit};
 
@@ -136,6 +137,11 @@ pub fn read(checked: &Checked, warehouse: &Warehouse, diagnostics: &mut Diagnost
 /// What is wrong with the log, in a phrase.
 pub fn read_table(warehouse: &Warehouse, table: &TableName) -> Result<Option<TableState>, String> {
     log::read(&warehouse.folder(table), true)
+}
+
+/// The run that made a commit of a table; `None` for another writer's, and for one that is not there any more.
+pub fn run_of_commit(folder: &Path, version: i64) -> Option<String> {
+    log::run_of_commit(folder, version)
 }
 
 fn wants_files(node: &Node) -> bool {

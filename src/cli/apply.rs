@@ -81,17 +81,20 @@ fn plan_and_apply(options: &Apply, loaded: Loaded, session: &mut Session) -> Res
     let selection = stages::selected(&loaded, &options.selection.select)?;
     let planning = Options { full_refresh: options.selection.full_refresh, selection };
     let planned = session.plan(&loaded, &planning)?;
-    let settings = settings(&loaded, session);
+    let mut settings = settings(&loaded, session);
+    if let Some(seconds) = options.lock_wait {
+        settings.lock_wait = Duration::from_secs(seconds);
+    }
     let graph = &loaded.checked.graph;
     let board =
         Board::new(graph.nodes.keys().map(ToString::to_string).collect(), session.console.clone(), Telling::Rows);
     if !planned.plan.actions.is_empty() {
         end_on_interrupt(Arc::clone(&settings.cancelled));
     }
+    let (planned, report) = hold_and_apply(planned, &planning, &loaded, &settings, &board, session)?;
     for &node in &planned.unlisted {
         board.failed(node, UNLISTED);
     }
-    let report = local::apply(&loaded.checked, &planned.plan, &planned.state, &settings, &board);
     for (&node, &source) in &planned.blocked {
         board.skipped(node, &format!("{} failed", graph.node(source).name));
     }
@@ -112,6 +115,35 @@ fn plan_and_apply(options: &Apply, loaded: Loaded, session: &mut Session) -> Res
         session.diagnostics.error(diagnostic.clone());
     }
     Ok(Applied { loaded, planned, settings, report })
+}
+
+/// Applies what is still to be done once the warehouse is held: another apply may have been at work since the plan was made.
+fn hold_and_apply(
+    planned: Planned,
+    planning: &Options,
+    loaded: &Loaded,
+    settings: &RunSettings,
+    board: &Board,
+    session: &mut Session,
+) -> Result<(Planned, RunReport), Failure> {
+    let is_idle = planned.plan.actions.is_empty();
+    if is_idle && !local::has_died(settings) {
+        return Ok((planned, RunReport::default()));
+    }
+    let held = match local::hold(settings, board) {
+        Ok(held) => held,
+        // Without actions only the ledger would have been completed.
+        Err(_) if is_idle => return Ok((planned, RunReport::default())),
+        Err(diagnostic) => {
+            return Ok((planned, RunReport { nodes: Vec::new(), diagnostics: vec![*diagnostic] }));
+        }
+    };
+    let planned = if session.has_moved(loaded, &planned) { session.plan(loaded, planning)? } else { planned };
+    if !is_idle && planned.plan.actions.is_empty() {
+        session.console.say("another apply did meanwhile what was to be done")?;
+    }
+    let report = local::apply(&loaded.checked, &planned.plan, &planned.state, settings, board, &held);
+    Ok((planned, report))
 }
 
 /// What a run on this machine is given.

@@ -253,6 +253,9 @@ pub(super) enum ResultFormat {
 pub(super) struct Apply {
     #[command(flatten)]
     pub(super) selection: Selection,
+    /// How many seconds to wait for another apply on the same warehouse [default: 600]
+    #[arg(long, value_name = "SECONDS")]
+    pub(super) lock_wait: Option<u64>,
     /// How to write the result
     #[arg(long, value_enum, default_value_t = ResultFormat::Human)]
     pub(super) format: ResultFormat,

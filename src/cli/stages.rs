@@ -184,6 +184,18 @@ impl Session {
         Ok(Planned { plan, state, unlisted, blocked })
     }
 
+    /// Whether the tables or their sources are others than when this was planned.
+    pub(super) fn has_moved(&self, loaded: &Loaded, planned: &Planned) -> bool {
+        let mut now = match state::read(&loaded.checked, &loaded.warehouse(), &mut Diagnostics::new()) {
+            Ok(now) => now,
+            // What cannot be read any more is reported by planning again.
+            Err(_) => return true,
+        };
+        // Those that cannot be listed are left out of both.
+        let _ = local::list_sources(&loaded.checked, &loaded.resolved.project_dir, &mut now);
+        now != planned.state
+    }
+
     /// Writes the findings to stderr unless that was done.
     pub(super) fn show_findings(&mut self) -> std::io::Result<()> {
         if self.shown || self.diagnostics.is_empty() {

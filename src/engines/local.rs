@@ -31,6 +31,7 @@ mod failure;
 pub mod history;
 pub mod ingest;
 mod judge;
+mod leftovers;
 mod ledger;
 mod lock;
 mod memory;
@@ -55,6 +56,7 @@ mod testing;
 mod tests;
 
 pub use assertions::Outcome as AssertionOutcome;
+pub use lock::{Held, has_died, hold};
 pub use testing::test;
 
 /// How many tables are written side by side.
@@ -174,19 +176,31 @@ struct Run<'a> {
     progress: &'a dyn Progress,
 }
 
-/// Carries out a plan. Without actions nothing is touched.
+/// Carries out a plan that was made while the warehouse was held, and completes the ledger of a run that died. Without
+/// either nothing is touched.
 pub fn apply(
     checked: &Checked,
     plan: &Plan,
     state: &State,
     settings: &RunSettings,
     progress: &dyn Progress,
+    held: &Held,
 ) -> RunReport {
-    if plan.actions.is_empty() {
+    if plan.actions.is_empty() && held.died.is_none() {
         return RunReport::default();
     }
-    with_engine(checked, state, settings, progress, async |run| {
-        let mut report = RunReport { nodes: run_all(run, plan).await, diagnostics: Vec::new() };
+    with_engine(checked, state, settings, progress, held, async |run| {
+        let mut report = RunReport::default();
+        if let Some(died) = &held.died {
+            leftovers::sweep_all(&held.root, &run.settings.run_id).await;
+            if let Err(diagnostic) = ledger::complete(run, died).await {
+                report.diagnostics.push(diagnostic);
+            }
+        }
+        if plan.actions.is_empty() {
+            return report;
+        }
+        report.nodes = run_all(run, plan).await;
         if run.settings.is_cancelled() {
             report.diagnostics.push(
                 Diagnostic::error(code::INTERRUPTED, "the run was stopped")
@@ -194,7 +208,7 @@ pub fn apply(
                     .help("apply again to go on"),
             );
         }
-        if let Err(diagnostic) = ledger::record(run, plan, &report).await {
+        if let Err(diagnostic) = ledger::record(run, &report).await {
             report.diagnostics.push(diagnostic);
         }
         report
@@ -207,20 +221,12 @@ fn with_engine(
     state: &State,
     settings: &RunSettings,
     progress: &dyn Progress,
+    held: &Held,
     work: impl AsyncFnOnce(&Run<'_>) -> RunReport,
 ) -> RunReport {
     let failed = |diagnostic| RunReport { nodes: Vec::new(), diagnostics: vec![diagnostic] };
     let mut settings = settings.clone();
-    // Files are addressed by URLs, which want absolute paths.
-    let root = std::fs::create_dir_all(&settings.warehouse.root).and_then(|()| settings.warehouse.root.canonicalize());
-    settings.warehouse.root = match root {
-        Ok(root) => root,
-        Err(error) => return failed(failure::io("opening its folder", &error)),
-    };
-    let _lock = match lock::acquire(&settings, progress) {
-        Ok(lock) => lock,
-        Err(diagnostic) => return failed(*diagnostic),
-    };
+    settings.warehouse.root.clone_from(&held.root);
     let threads =
         tokio::runtime::Builder::new_multi_thread().worker_threads(settings.n_threads.max(1)).enable_all().build();
     let threads = match threads {

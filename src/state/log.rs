@@ -14,14 +14,14 @@ use deltalake::parquet::arrow::ProjectionMask;
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use crate::state::{Commit, FILE_TRANSACTION, Stored, TableState, columns};
+use crate::state::{Commit, FILE_TRANSACTION, Stored, TableState, columns, staged};
 
 /// The state of the table in `folder`; `None` when there is no log.
 pub(super) fn read(folder: &Path, with_files: bool) -> Result<Option<TableState>, String> {
     let log = folder.join("_delta_log");
     let entries = match std::fs::read_dir(&log) {
         Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound) => return Ok(None),
+        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound) => return without_log(folder),
         Err(error) => return Err(format!("listing `{}`: {error}", log.display())),
     };
     let mut files = LogFiles::default();
@@ -30,7 +30,7 @@ pub(super) fn read(folder: &Path, with_files: bool) -> Result<Option<TableState>
         files.add(&entry.path());
     }
     let Some(version) = files.newest() else {
-        return Err(format!("`{}` holds no commit", log.display()));
+        return without_log(folder);
     };
     files.check_complete(&log)?;
 
@@ -57,6 +57,23 @@ pub(super) fn read(folder: &Path, with_files: bool) -> Result<Option<TableState>
         }
     }
     Ok(Some(table))
+}
+
+/// No table, or one whose log is gone: then its rows are not to be taken for what a killed run left.
+fn without_log(folder: &Path) -> Result<Option<TableState>, String> {
+    let listed = staged::n_orphans(folder).map_err(|error| format!("listing `{}`: {error}", folder.display()))?;
+    match listed {
+        0 => Ok(None),
+        n => Err(format!("`{}` has {n} files with rows, and no commit in `_delta_log` that names them", folder.display())),
+    }
+}
+
+/// The run of medc that made a commit; `None` for another writer's, and for a commit that is not there any more.
+pub(super) fn run_of_commit(folder: &Path, version: i64) -> Option<String> {
+    let text = std::fs::read_to_string(folder.join(format!("_delta_log/{version:020}.json"))).ok()?;
+    let line = text.lines().find(|line| line.starts_with("{\"commitInfo\""))?;
+    let action: Value = serde_json::from_str(line).ok()?;
+    action["commitInfo"]["medc.run_id"].as_str().map(str::to_owned)
 }
 
 /// The files of a log by version.

@@ -15,6 +15,7 @@ mod pages;
 mod pipeline;
 mod project;
 mod quality;
+mod recovery;
 mod report;
 mod sales;
 mod schemas;

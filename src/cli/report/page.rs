@@ -360,6 +360,7 @@ fn figures(report: &Report) -> Vec<Figure> {
         let value = match run.status.as_deref() {
             Some("succeeded") => "Succeeded",
             Some("failed") => "Failed",
+            Some("died") => "Died",
             Some(_) | None => "Tested",
         };
         let note = run.started_at.as_deref().map(words::moment).unwrap_or_default();
@@ -437,7 +438,7 @@ fn trend(report: &Report) -> Option<Jinja> {
                     ui::grouped(run.n_passed),
                     ui::grouped(run.n_checked)
                 ),
-                is_bad: run.status.as_deref() == Some("failed"),
+                is_bad: matches!(run.status.as_deref(), Some("failed" | "died")),
             }
         })
         .collect();
@@ -449,6 +450,7 @@ fn run_row(run: &super::view::Run) -> RunRow {
     let badge = match run.status.as_deref() {
         Some("succeeded") => Badge { tone: Tone::Pass, word: "succeeded" },
         Some("failed") => Badge { tone: Tone::Fail, word: "failed" },
+        Some("died") => Badge { tone: Tone::Fail, word: "died" },
         Some(_) | None => Badge { tone: Tone::Idle, word: "tested" },
     };
     let held = match run.n_checked {

@@ -78,14 +78,39 @@ pub struct Verdict {
 /// # Errors
 /// `run::table-broken` when the ledger cannot be read.
 pub async fn read(warehouse: &Warehouse, n_runs: usize) -> Result<History, Diagnostic> {
-    let broken = |error: &DataFusionError| {
-        Diagnostic::error(code::TABLE_BROKEN, "the ledger of runs cannot be read")
-            .note(error.strip_backtrace())
-            .help("`medc.runs` and `quality.results` keep it; remove the folder of the one that is damaged")
-    };
     let runs = ledger(warehouse, "medc", "runs").await.map_err(|error| broken(&error))?;
     let results = ledger(warehouse, "quality", "results").await.map_err(|error| broken(&error))?;
     assemble(runs, results, n_runs).await.map_err(|error| broken(&error))
+}
+
+/// The values of one column in the rows of a run.
+///
+/// # Errors
+/// `run::table-broken` when that table of the ledger cannot be read.
+pub(super) async fn values_of_run(
+    warehouse: &Warehouse,
+    layer: &str,
+    name: &str,
+    column: &str,
+    run_id: &str,
+) -> Result<BTreeSet<String>, Diagnostic> {
+    let read = async {
+        let Some(rows) = ledger(warehouse, layer, name).await? else { return Ok(BTreeSet::new()) };
+        let rows = rows.filter(ident("run_id").eq(lit(run_id)))?.select(vec![ident(column)])?;
+        let mut values = BTreeSet::new();
+        for batch in rows.collect().await? {
+            let fields = Fields::of(&batch);
+            values.extend((0..batch.num_rows()).filter_map(|row| fields.text(column, row)));
+        }
+        Ok::<_, DataFusionError>(values)
+    };
+    read.await.map_err(|error| broken(&error))
+}
+
+fn broken(error: &DataFusionError) -> Diagnostic {
+    Diagnostic::error(code::TABLE_BROKEN, "the ledger of runs cannot be read")
+        .note(error.strip_backtrace())
+        .help("`medc.runs`, `quality.results` and `ml_registry.model_versions` keep it; remove the folder of the one that is damaged")
 }
 
 /// A table of the ledger; `None` when nothing was recorded yet.

@@ -1,7 +1,8 @@
 //! What is remembered of runs, in ordinary Delta tables.
 //!
 //! In: a run's report. Out: rows appended to `medc.runs` (one a run), `quality.results` (one an assertion and run) and
-//! `ml_registry.model_versions` (one a dataset that was written). A run without actions adds nothing.
+//! `ml_registry.model_versions` (one a dataset that was written). A run without actions adds nothing. What a run that died did
+//! not get to write is completed by the next one from the tables' commits; what became of its expectations is lost.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,19 +17,61 @@ use serde_json::json;
 use crate::diagnostic::{Diagnostic, code};
 use crate::engines::local::stage::{Stage, Writer};
 use crate::engines::local::table::{self, Publication, Publishing};
-use crate::engines::local::{NodeReport, Outcome, Run, RunReport};
+use crate::engines::local::{NodeReport, Outcome, Run, RunReport, history, leftovers};
 use crate::ir::{Column, DataType, Dataset, Node, Schema};
 use crate::name::TableName;
-use crate::plan::{Action, Plan, dataset_definition};
+use crate::plan::dataset_definition;
+
+const RUNS: &str = "Every apply that had something to do";
+const VERSIONS: &str = "Which dataset version was built when, from what";
 
 /// Records a run.
-pub(super) async fn record(run: &Run<'_>, plan: &Plan, report: &RunReport) -> Result<(), Diagnostic> {
+pub(super) async fn record(run: &Run<'_>, report: &RunReport) -> Result<(), Diagnostic> {
     let now = now_micros();
-    let actions: BTreeMap<_, _> = plan.actions.iter().map(|action| (action.node, action)).collect();
-    append(run, "medc", "runs", "Every apply that had something to do", runs(run, report, now)).await?;
+    append(run, "medc", "runs", RUNS, runs(run, &ended(run, report, now))).await?;
     record_results(run, report).await?;
-    let versions = model_versions(run, &actions, report, now);
-    append(run, "ml_registry", "model_versions", "Which dataset version was built when, from what", versions).await
+    append(run, "ml_registry", "model_versions", VERSIONS, model_versions(run, &built(run, report), now)).await
+}
+
+/// Records what a run that died did, as far as its tables tell.
+pub(super) async fn complete(run: &Run<'_>, died: &str) -> Result<(), Diagnostic> {
+    let now = now_micros();
+    let warehouse = &run.settings.warehouse;
+    let wrote = |node: &Node| {
+        let commit = run.state.tables.get(&node.name)?.commit.as_ref()?;
+        (commit.run_id == died).then_some(commit)
+    };
+    let known = history::values_of_run(warehouse, "ml_registry", "model_versions", "table_name", died).await?;
+    let mut missing = Vec::new();
+    for node in run.checked.graph.nodes.values().filter(|node| !known.contains(&node.name.to_string())) {
+        if let (Some(dataset), Some(commit)) = (&node.dataset, wrote(node)) {
+            let git_sha = commit.git_sha.as_deref();
+            missing.push(Registered { node, dataset, version: commit.version, run_id: died, git_sha });
+        }
+    }
+    append(run, "ml_registry", "model_versions", VERSIONS, model_versions(run, &missing, now)).await?;
+    if !history::values_of_run(warehouse, "medc", "runs", "run_id", died).await?.is_empty() {
+        return Ok(());
+    }
+    let n_done = run.checked.graph.nodes.values().filter(|node| wrote(node).is_some()).count();
+    let ended = Ended {
+        run_id: died,
+        started_at: begun(died).unwrap_or(run.settings.started_at),
+        finished_at: None,
+        git_sha: None,
+        status: "died",
+        n_tables: None,
+        n_done: signed(n_done as u64),
+        n_failed: None,
+        n_skipped: None,
+    };
+    append(run, "medc", "runs", RUNS, runs(run, &ended)).await
+}
+
+/// When a run began: its id begins with the time in milliseconds.
+fn begun(run_id: &str) -> Option<i64> {
+    let (seconds, nanos) = uuid::Uuid::parse_str(run_id).ok()?.get_timestamp()?.to_unix();
+    Some(i64::try_from(seconds).ok()? * 1_000_000 + i64::from(nanos / 1000))
 }
 
 /// Records what became of the expectations of a run.
@@ -61,8 +104,8 @@ impl Rows {
         self.columns.push((name, DataType::Boolean, Arc::new(values.map(Some).collect::<BooleanArray>())));
     }
 
-    fn time(&mut self, name: &'static str, values: impl Iterator<Item = i64>) {
-        let values: TimestampMicrosecondArray = values.map(Some).collect();
+    fn time(&mut self, name: &'static str, values: impl Iterator<Item = Option<i64>>) {
+        let values: TimestampMicrosecondArray = values.collect();
         self.columns.push((name, DataType::Timestamp, Arc::new(values.with_timezone("UTC"))));
     }
 
@@ -75,23 +118,49 @@ impl Rows {
     }
 }
 
-fn runs(run: &Run<'_>, report: &RunReport, now: i64) -> Rows {
+/// A row of `medc.runs`.
+struct Ended<'r> {
+    run_id: &'r str,
+    started_at: i64,
+    finished_at: Option<i64>,
+    git_sha: Option<&'r str>,
+    status: &'static str,
+    n_tables: Option<i64>,
+    n_done: i64,
+    n_failed: Option<i64>,
+    n_skipped: Option<i64>,
+}
+
+fn ended<'r>(run: &'r Run<'_>, report: &RunReport, now: i64) -> Ended<'r> {
     let settings = &run.settings;
     let count = |wanted: fn(&Outcome) -> bool| {
-        std::iter::once(Some(signed(report.nodes.iter().filter(|node| wanted(&node.outcome)).count() as u64)))
+        signed(report.nodes.iter().filter(|node| wanted(&node.outcome)).count() as u64)
     };
-    let status = if report.is_success() { "succeeded" } else { "failed" };
+    Ended {
+        run_id: &settings.run_id,
+        started_at: settings.started_at,
+        finished_at: Some(now),
+        git_sha: settings.git_sha.as_deref(),
+        status: if report.is_success() { "succeeded" } else { "failed" },
+        n_tables: Some(signed(report.nodes.len() as u64)),
+        n_done: count(|outcome| matches!(outcome, Outcome::Done { .. })),
+        n_failed: Some(count(|outcome| matches!(outcome, Outcome::Failed { .. }))),
+        n_skipped: Some(count(|outcome| matches!(outcome, Outcome::Skipped { .. }))),
+    }
+}
+
+fn runs(run: &Run<'_>, ended: &Ended<'_>) -> Rows {
     let mut rows = Rows::default();
-    rows.text("run_id", std::iter::once(Some(settings.run_id.as_str())));
-    rows.time("started_at", std::iter::once(settings.started_at));
-    rows.time("finished_at", std::iter::once(now));
-    rows.text("environment", std::iter::once(Some(settings.environment.as_str())));
-    rows.text("git_sha", std::iter::once(settings.git_sha.as_deref()));
-    rows.text("status", std::iter::once(Some(status)));
-    rows.count("n_tables", std::iter::once(Some(signed(report.nodes.len() as u64))));
-    rows.count("n_done", count(|outcome| matches!(outcome, Outcome::Done { .. })));
-    rows.count("n_failed", count(|outcome| matches!(outcome, Outcome::Failed { .. })));
-    rows.count("n_skipped", count(|outcome| matches!(outcome, Outcome::Skipped { .. })));
+    rows.text("run_id", std::iter::once(Some(ended.run_id)));
+    rows.time("started_at", std::iter::once(Some(ended.started_at)));
+    rows.time("finished_at", std::iter::once(ended.finished_at));
+    rows.text("environment", std::iter::once(Some(run.settings.environment.as_str())));
+    rows.text("git_sha", std::iter::once(ended.git_sha));
+    rows.text("status", std::iter::once(Some(ended.status)));
+    rows.count("n_tables", std::iter::once(ended.n_tables));
+    rows.count("n_done", std::iter::once(Some(ended.n_done)));
+    rows.count("n_failed", std::iter::once(ended.n_failed));
+    rows.count("n_skipped", std::iter::once(ended.n_skipped));
     rows.text("medc_version", std::iter::once(Some(env!("CARGO_PKG_VERSION"))));
     rows
 }
@@ -123,7 +192,7 @@ fn results(run: &Run<'_>, report: &RunReport, now: i64) -> Rows {
         all.iter().map(|(_, one)| (!one.examples.is_empty()).then(|| format!("[{}]", one.examples.join(",")))),
     );
     rows.number("duration_s", all.iter().map(|(_, one)| Some(one.duration.as_secs_f64())));
-    rows.time("checked_at", all.iter().map(|_| now));
+    rows.time("checked_at", all.iter().map(|_| Some(now)));
     rows
 }
 
@@ -132,32 +201,46 @@ fn word(value: impl serde::Serialize) -> Option<String> {
     serde_json::to_value(value).ok()?.as_str().map(str::to_owned)
 }
 
-fn model_versions(run: &Run<'_>, actions: &BTreeMap<crate::ir::NodeId, &Action>, report: &RunReport, now: i64) -> Rows {
-    let built = |node: &NodeReport| {
+/// A dataset's table as one run wrote it.
+struct Registered<'r> {
+    node: &'r Node,
+    dataset: &'r Dataset,
+    version: i64,
+    run_id: &'r str,
+    git_sha: Option<&'r str>,
+}
+
+fn built<'r>(run: &'r Run<'_>, report: &RunReport) -> Vec<Registered<'r>> {
+    let of_node = |node: &NodeReport| {
         let declared: &Node = run.checked.graph.node(node.node);
-        let Outcome::Done { version: Some(version), .. } = &node.outcome else { return None };
-        actions.contains_key(&node.node).then_some(())?;
-        declared.dataset.as_ref().map(|dataset| (declared, dataset, *version))
+        let Outcome::Done { version: Some(version), .. } = node.outcome else { return None };
+        let dataset = declared.dataset.as_ref()?;
+        let settings = &run.settings;
+        let git_sha = settings.git_sha.as_deref();
+        Some(Registered { node: declared, dataset, version, run_id: &settings.run_id, git_sha })
     };
-    let all: Vec<(&Node, &Dataset, i64)> = report.nodes.iter().filter_map(built).collect();
+    report.nodes.iter().filter_map(of_node).collect()
+}
+
+fn model_versions(run: &Run<'_>, all: &[Registered<'_>], now: i64) -> Rows {
     let source_version = |dataset: &Dataset| {
         let folder = &run.settings.warehouse;
         crate::state::read_table(folder, &dataset.source_table).ok().flatten().map(|table| table.version)
     };
     let mut rows = Rows::default();
-    rows.text("model_name", all.iter().map(|(_, dataset, _)| Some(dataset.model.as_str())));
-    rows.count("version", all.iter().map(|(_, dataset, _)| Some(i64::from(dataset.version))));
-    rows.text("table_name", all.iter().map(|(node, ..)| Some(node.name.to_string())));
-    rows.text("source_table", all.iter().map(|(_, dataset, _)| Some(dataset.source_table.to_string())));
-    rows.texts("feature_columns", all.iter().map(|(_, dataset, _)| dataset.features.as_slice()));
-    rows.text("target_column", all.iter().map(|(_, dataset, _)| Some(dataset.target.as_str())));
-    rows.text("definition", all.iter().map(|(_, dataset, _)| Some(dataset_definition(dataset))));
-    rows.count("dataset_version", all.iter().map(|(.., version)| Some(*version)));
-    rows.count("source_version", all.iter().map(|(_, dataset, _)| source_version(dataset)));
+    rows.text("model_name", all.iter().map(|one| Some(one.dataset.model.as_str())));
+    rows.count("version", all.iter().map(|one| Some(i64::from(one.dataset.version))));
+    rows.text("table_name", all.iter().map(|one| Some(one.node.name.to_string())));
+    rows.text("source_table", all.iter().map(|one| Some(one.dataset.source_table.to_string())));
+    rows.texts("feature_columns", all.iter().map(|one| one.dataset.features.as_slice()));
+    rows.text("target_column", all.iter().map(|one| Some(one.dataset.target.as_str())));
+    rows.text("definition", all.iter().map(|one| Some(dataset_definition(one.dataset))));
+    rows.count("dataset_version", all.iter().map(|one| Some(one.version)));
+    rows.count("source_version", all.iter().map(|one| source_version(one.dataset)));
     rows.text("environment", all.iter().map(|_| Some(run.settings.environment.as_str())));
-    rows.text("git_sha", all.iter().map(|_| run.settings.git_sha.as_deref()));
-    rows.text("run_id", all.iter().map(|_| Some(run.settings.run_id.as_str())));
-    rows.time("registered_at", all.iter().map(|_| now));
+    rows.text("git_sha", all.iter().map(|one| one.git_sha));
+    rows.text("run_id", all.iter().map(|one| Some(one.run_id)));
+    rows.time("registered_at", all.iter().map(|_| Some(now)));
     rows
 }
 
@@ -192,6 +275,7 @@ async fn append(run: &Run<'_>, layer: &str, name: &str, description: &str, rows:
     let schema = Schema { columns: rows.columns.iter().map(column).collect() };
     let arrow = crate::sql::types::to_arrow_schema(&schema);
     let existing = table::open(&folder).await.map_err(|error| failed(&error))?;
+    leftovers::sweep(&folder, existing.as_ref(), &run.settings.run_id).await.map_err(|error| failed(&error))?;
     let stage = Stage::new(folder, &run.settings.run_id, &arrow, &[]).map_err(|error| failed(&error))?;
     let stage = Arc::new(stage);
     let values = rows.columns.into_iter().map(|(.., values)| values).collect();
@@ -214,5 +298,6 @@ async fn append(run: &Run<'_>, layer: &str, name: &str, description: &str, rows:
         stage.discard();
         failed(&error)
     })?;
+    stage.published();
     Ok(())
 }

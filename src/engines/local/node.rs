@@ -5,6 +5,7 @@
 //! staged files and leaves the table as it was.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -27,10 +28,10 @@ use crate::engines::local::judge::{ragged_rule, violated};
 use crate::engines::local::quarantine::{self, Quarantine};
 use crate::engines::local::relation::{self, Building, Recording, Rows};
 use crate::engines::local::spool::{self, Spool};
-use crate::engines::local::stage::{self, Stage, StagedFile, Writer};
+use crate::engines::local::stage::{Stage, StagedFile, Writer};
 use crate::engines::local::staged::{Passed, streamed};
 use crate::engines::local::table::{self, Publication, Publishing};
-use crate::engines::local::{NodeReport, Outcome, Run, failure, merge};
+use crate::engines::local::{NodeReport, Outcome, Run, failure, leftovers, merge};
 use crate::ir::{Body, Input, Node, NodeId, OnViolation, Relation, WriteMode};
 use crate::name::TableName;
 use crate::plan::{Action, Change, dataset_definition, source_stamp};
@@ -56,7 +57,6 @@ pub(super) async fn run(run: &Run<'_>, action: &Action) -> NodeReport {
 }
 
 /// How often a running table looks whether it is to stop.
-const QUARANTINE_TRANSACTION: &str = "medc:quarantine";
 const CANCEL_POLL: Duration = Duration::from_millis(100);
 
 type Attempt<T> = Result<T, Vec<Diagnostic>>;
@@ -70,7 +70,7 @@ pub(super) struct Work<'a> {
     pub(super) quarantine: Option<Arc<Quarantine>>,
     pub(super) casts: Arc<Casts>,
     pub(super) rejected: Arc<Rejected>,
-    files: Vec<SourceFile>,
+    pub(super) files: Vec<SourceFile>,
 }
 
 async fn attempt(run: &Run<'_>, action: &Action, report: &mut NodeReport) -> Attempt<Outcome> {
@@ -127,7 +127,7 @@ async fn attempt(run: &Run<'_>, action: &Action, report: &mut NodeReport) -> Att
 }
 
 impl Work<'_> {
-    fn failed(&self, doing: &str, error: &DataFusionError) -> Vec<Diagnostic> {
+    pub(super) fn failed(&self, doing: &str, error: &DataFusionError) -> Vec<Diagnostic> {
         vec![failure::execution(self.node, doing, error)]
     }
 
@@ -177,7 +177,7 @@ impl Work<'_> {
         }
         let n_quarantined = self.quarantine.as_ref().map_or(0, |quarantine| quarantine.n_rows());
         // First, because a table that is up to date is not computed again; the stamp keeps it from being added twice.
-        self.publish_quarantine(&inputs).await?;
+        self.publish_quarantine(&inputs, existing).await?;
         let publishing = Publishing {
             schema: &evolution.schema,
             contract: self.node.contract.as_deref(),
@@ -189,6 +189,7 @@ impl Work<'_> {
         let version = table::publish(existing, stage.folder(), &files, publication, publishing)
             .await
             .map_err(|error| vec![failure::delta(self.node, "publishing its rows", &error)])?;
+        stage.published();
         let n_left_out = written.n_left_out + self.rejected.n_rows() + self.dropped_casts();
         Ok(Outcome::Done {
             n_rows,
@@ -207,7 +208,7 @@ impl Work<'_> {
         if places.is_empty() {
             return self.fill(rows, around, stage).await;
         }
-        let folder = stage.folder().join("_medc_spool");
+        let folder = stage.folder().join(leftovers::SPOOL);
         let run_id = &self.run.settings.run_id;
         let cancelled = Arc::clone(&self.run.settings.cancelled);
         let is_cancelled = move || cancelled.load(std::sync::atomic::Ordering::Relaxed);
@@ -369,72 +370,15 @@ impl Work<'_> {
         files.map(|file| (format!("{FILE_TRANSACTION}{}", file.path), file.stamp)).collect()
     }
 
-    /// What the rows are a function of, as 63 bits.
-    fn stamp(&self, inputs: &BTreeMap<String, i64>) -> i64 {
-        let files: Vec<_> = self.files.iter().map(|file| (&file.path, file.stamp)).collect();
-        let text = json!([self.action.fingerprint, inputs, files]).to_string();
-        let hash = blake3::hash(text.as_bytes());
-        let first = hash.as_bytes().iter().take(8).fold(0_i64, |value, byte| value << 8 | i64::from(*byte));
-        first & i64::MAX
-    }
-
-    async fn publish_quarantine(&self, inputs: &BTreeMap<String, i64>) -> Attempt<()> {
-        let Some(quarantine) = &self.quarantine else { return Ok(()) };
-        let closed = quarantine.close().map_err(|error| self.failed("writing its quarantine", &error))?;
-        let Some(closed) = closed else { return Ok(()) };
-        let doing = "publishing its quarantine";
-        let wrap = |error: &deltalake::DeltaTableError| vec![failure::delta(self.node, doing, error)];
-        let existing = table::open(quarantine.folder()).await.map_err(|error| wrap(&error))?;
-        let stamp = self.stamp(inputs);
-        if let Some(existing) = &existing {
-            let state = existing.snapshot().map_err(|error| wrap(&error))?;
-            let log_store = existing.log_store();
-            let known = state.transaction_version(log_store.as_ref(), QUARANTINE_TRANSACTION).await;
-            if known.map_err(|error| wrap(&error))? == Some(stamp) {
-                closed.stage.discard();
-                return Ok(());
-            }
-        }
-        let mut schema = quarantine.schema();
-        if let Some(existing) = &existing {
-            let known = existing.snapshot().map_err(|error| wrap(&error))?.snapshot().arrow_schema();
-            if let Ok(known) = types::from_arrow_schema(&known) {
-                let new = schema.columns.into_iter().filter(|column| known.column(&column.name).is_none());
-                let new: Vec<_> = new.collect();
-                schema = known;
-                schema.columns.extend(new);
-            }
-        }
-        let publishing = Publishing {
-            schema: &schema,
-            contract: None,
-            description: Some("Rows that broke an expectation, with the reasons"),
-            partition_by: &[],
-            commit_info: BTreeMap::from([("medc.run_id".to_owned(), json!(self.run.settings.run_id))]),
-            transactions: vec![(QUARANTINE_TRANSACTION.to_owned(), stamp)],
-        };
-        let folder = closed.stage.folder();
-        table::publish(existing.as_ref(), folder, &closed.files, Publication::Append, publishing)
-            .await
-            .map_err(|error| wrap(&error))?;
-        Ok(())
-    }
-
     /// Removes files that runs which never published left behind.
-    async fn sweep(&self, folder: &std::path::Path, existing: Option<&DeltaTable>) -> Attempt<()> {
-        let mut active = std::collections::BTreeSet::new();
-        let mut runs = std::collections::BTreeSet::new();
-        if let Some(state) = existing.and_then(|table| table.snapshot().ok()) {
-            active.extend(state.log_data().iter().map(|file| file.path().into_owned()));
-        }
-        if let Some(existing) = existing {
-            let mut history = existing.history(None);
-            while let Some(Ok(commit)) = history.next().await {
-                runs.extend(commit.info.get("medc.run_id").and_then(Value::as_str).map(str::to_owned));
-            }
-        }
-        stage::sweep(folder, |path| active.contains(path), |run| runs.contains(run))
-            .map_err(|error| vec![failure::node_io(self.node, "removing left-over files", &error)])
+    async fn sweep(&self, folder: &Path, existing: Option<&DeltaTable>) -> Attempt<()> {
+        let failed = |error: &std::io::Error| vec![failure::node_io(self.node, "removing left-over files", error)];
+        let run_id = &self.run.settings.run_id;
+        leftovers::sweep(folder, existing, run_id).await.map_err(|error| failed(&error))?;
+        let Some(quarantine) = &self.quarantine else { return Ok(()) };
+        let stored = table::open(quarantine.folder()).await;
+        let stored = stored.map_err(|error| vec![broken(self.node, quarantine.folder(), &error)])?;
+        leftovers::sweep(quarantine.folder(), stored.as_ref(), run_id).await.map_err(|error| failed(&error))
     }
 }
 
@@ -492,7 +436,7 @@ fn interrupted(node: &Node) -> Diagnostic {
         .at(node.site.clone().key(), "the table keeps its old rows")
 }
 
-fn broken(node: &Node, folder: &std::path::Path, error: &deltalake::DeltaTableError) -> Diagnostic {
+fn broken(node: &Node, folder: &Path, error: &deltalake::DeltaTableError) -> Diagnostic {
     Diagnostic::error(code::TABLE_BROKEN, format!("the table `{}` cannot be read", node.name))
         .at(node.site.clone().key(), "declared here")
         .note(error.to_string())

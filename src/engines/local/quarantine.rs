@@ -20,6 +20,8 @@ use crate::engines::local::stage::{Stage, StagedFile, Writer};
 use crate::ir::{Column, DataType, Schema};
 use crate::sql::types;
 
+mod publish;
+
 const ORIGINAL: &str = "_medc_original_";
 
 /// The name under which a plan carries a column's value from before it was changed.

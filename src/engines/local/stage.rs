@@ -1,8 +1,8 @@
 //! Rows written as Parquet files into a table's folder before anyone can see them.
 //!
 //! In: record batches in the table's column order. Out: [`StagedFile`]s, which only a commit makes part of the table. A
-//! file's name carries the run, so that files of a run that was killed are known as such and removed by the next one
-//! ([`sweep`]). One [`Writer`] per stream of rows, one open file per writer and partition. It writes to local folders only.
+//! file's name carries the run, and a note in the folder tells of it while it is at work, so that the files of a run that was
+//! killed are known as such and removed by the next one (`leftovers`). One [`Writer`] per stream of rows, one open file per writer and partition. It writes to local folders only.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -23,12 +23,12 @@ use deltalake::parquet::arrow::ArrowWriter;
 use deltalake::parquet::basic::Compression;
 use deltalake::parquet::file::properties::WriterProperties;
 
-use crate::engines::local::stats;
+use crate::engines::local::{leftovers, stats};
+use crate::state::staged::MARK;
 
 /// A file is closed at this size and the next one begun.
 const FILE_BYTES: usize = 256 << 20;
 const ROW_GROUP_ROWS: usize = 1 << 20;
-const MARK: &str = "-medc-";
 
 /// The files of one run for one table.
 #[derive(Debug)]
@@ -77,6 +77,7 @@ impl Stage {
         partition_by: &[String],
     ) -> io::Result<Self> {
         std::fs::create_dir_all(&folder)?;
+        leftovers::note(&folder, run_id)?;
         let fields: Vec<_> = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
         let places = partition_by
             .iter()
@@ -99,11 +100,20 @@ impl Stage {
         &self.folder
     }
 
+    /// To be called once a commit names the files.
+    pub(super) fn published(&self) {
+        leftovers::unnote(&self.folder, &self.run_id);
+    }
+
     /// Removes every file of this run; for a run that publishes nothing.
     pub(super) fn discard(&self) {
+        let mut is_clean = true;
         for path in self.created.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
-            // What cannot be removed now is swept by the next apply.
-            let _ = std::fs::remove_file(path);
+            is_clean &= std::fs::remove_file(&path).is_ok() || !path.exists();
+        }
+        // What cannot be removed now is swept by the next apply, which the note tells to look.
+        if is_clean {
+            leftovers::unnote(&self.folder, &self.run_id);
         }
         // Succeeds only when nothing else is in it.
         let _ = std::fs::remove_dir(&self.folder);
@@ -239,34 +249,4 @@ fn properties() -> WriterProperties {
         .set_compression(Compression::SNAPPY)
         .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
         .build()
-}
-
-/// Removes the files of runs that never published: neither active nor of a run that the log knows.
-pub(super) fn sweep(folder: &Path, active: impl Fn(&str) -> bool, published: impl Fn(&str) -> bool) -> io::Result<()> {
-    let mut folders = vec![(folder.to_owned(), String::new())];
-    while let Some((current, prefix)) = folders.pop() {
-        let entries = match std::fs::read_dir(&current) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        for entry in entries {
-            let entry = entry?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            let relative = format!("{prefix}{name}");
-            if entry.file_type()?.is_dir() {
-                if name != "_delta_log" {
-                    folders.push((entry.path(), format!("{relative}/")));
-                }
-                continue;
-            }
-            let Some(run) = name.split_once(MARK).map(|(_, rest)| rest.split('.').next().unwrap_or_default()) else {
-                continue;
-            };
-            if !active(&relative) && !published(run) {
-                std::fs::remove_file(entry.path())?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -28,10 +28,21 @@ use crate::ir::{Contract, DataType, Schema};
 
 /// The table in a folder; `None` when there is none.
 pub(super) async fn open(folder: &Path) -> Result<Option<DeltaTable>, DeltaTableError> {
-    if !folder.join("_delta_log").is_dir() {
+    if !has_commits(&folder.join("_delta_log")) {
         return Ok(None);
     }
     deltalake::open_table(url_of(folder)?).await.map(Some)
+}
+
+/// A run that was killed in its first commit leaves a log without any.
+fn has_commits(log: &Path) -> bool {
+    let is_of_version = |name: &str| {
+        let (version, ending) = name.split_once('.').unwrap_or_default();
+        let is_commit = ending == "json" || (ending.starts_with("checkpoint.") && ending.ends_with("parquet"));
+        is_commit && version.len() == 20 && version.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    let entries = std::fs::read_dir(log).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| entry.file_name().to_str().is_some_and(is_of_version))
 }
 
 fn url_of(folder: &Path) -> Result<Url, DeltaTableError> {

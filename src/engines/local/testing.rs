@@ -22,7 +22,7 @@ use crate::engines::local::relation::{self, Building};
 use crate::engines::local::staged::streamed::Totals;
 use crate::engines::local::staged::{self, Passed};
 use crate::engines::local::table;
-use crate::engines::local::{NodeReport, Outcome, Progress, Run, RunReport, RunSettings, failure, ledger};
+use crate::engines::local::{NodeReport, Outcome, Progress, Run, RunReport, RunSettings, failure, ledger, lock};
 use crate::ir::{NodeId, OnViolation, WriteMode};
 use crate::sql::{session, types};
 use crate::state::State;
@@ -35,7 +35,11 @@ pub fn test(
     progress: &dyn Progress,
 ) -> RunReport {
     let state = State::default();
-    super::with_engine(checked, &state, settings, progress, async |run| {
+    let held = match lock::hold(settings, progress) {
+        Ok(held) => held,
+        Err(diagnostic) => return RunReport { nodes: Vec::new(), diagnostics: vec![*diagnostic] },
+    };
+    super::with_engine(checked, &state, settings, progress, &held, async |run| {
         let mut report = RunReport::default();
         for id in run.checked.graph.order.iter().filter(|id| nodes.contains(id)) {
             let node = run.checked.graph.node(*id);

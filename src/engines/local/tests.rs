@@ -177,7 +177,7 @@ fn go_with(checked: &Checked, folder: &Path, full_refresh: bool, settings: &RunS
     list_sources(checked, folder, &mut state).expect("sources");
     let options = plan::Options { full_refresh, selection: None };
     let plan = plan::plan(checked, &state, &options, &mut diagnostics).expect("a plan");
-    apply(checked, &plan, &state, settings, &Quiet)
+    apply(checked, &plan, &state, settings, &Quiet, &hold(settings, &Quiet).expect("a warehouse"))
 }
 
 fn ask(folder: &Path, text: &str) -> String {
@@ -587,9 +587,8 @@ fn a_stopped_run_writes_nothing_and_a_locked_warehouse_is_left_alone() {
     assert!(!folder.path().join("warehouse/bronze/sales").exists());
 
     let held = settings(folder.path());
-    let lock = lock::acquire(&held, &Quiet).expect("free");
-    let report = go(&checked, folder.path());
-    assert_eq!(failures(&report).iter().map(|one| one.code).collect::<Vec<_>>(), [code::LOCKED]);
+    let lock = hold(&held, &Quiet).expect("free");
+    assert_eq!(hold(&settings(folder.path()), &Quiet).expect_err("held").code, code::LOCKED);
     drop(lock);
     assert!(go(&checked, folder.path()).is_success());
 }

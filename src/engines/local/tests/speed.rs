@@ -61,7 +61,7 @@ fn sales_bench() {
     list_sources(&checked, &folder, &mut state).expect("sources");
     let options = plan::Options { full_refresh: true, selection: None };
     let plan = plan::plan(&checked, &state, &options, &mut diagnostics).expect("a plan");
-    let report = apply(&checked, &plan, &state, &settings, &Quiet);
+    let report = apply(&checked, &plan, &state, &settings, &Quiet, &hold(&settings, &Quiet).expect("a warehouse"));
     let total = begun.elapsed();
     for node in &report.nodes {
         eprintln!("{} {:?} {:?}", checked.graph.node(node.node).name, node.duration, node.outcome);

@@ -1,0 +1,2 @@
+//! What the machine fails at.
+
