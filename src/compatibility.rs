@@ -23,6 +23,7 @@ mod findings;
 mod pairs;
 mod promises;
 mod rules;
+pub mod stored;
 #[cfg(test)]
 mod tests;
 mod version;

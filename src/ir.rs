@@ -83,6 +83,8 @@ pub struct Node {
     /// Set for the dataset of a model, `gold_ml.<model>_v<version>`.
     pub dataset: Option<Dataset>,
     pub feature_table: Option<FeatureTable>,
+    /// Whether rows that only this table has may never be lost to a plan.
+    pub prevent_destroy: bool,
 }
 
 /// That features of a model are looked up here by key, and by time where it has one.

@@ -16,11 +16,17 @@ use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, Diagnostics, Reported, code};
 use crate::graph::Graph;
 use crate::ir::{Body, Node, NodeId, WriteMode};
-use crate::state::{SourceFile, State, TableState};
+use crate::state::{Orphan, SourceFile, State, TableState};
 
+pub mod definition;
+pub mod destruction;
+pub mod downstream;
+pub mod drift;
 mod evolution;
 mod fingerprint;
 
+pub use definition::PartChange;
+pub use destruction::Loss;
 pub use evolution::{ColumnChange, differences, refusal, rewrites};
 pub use fingerprint::{dataset_definition, fingerprints, source_stamp};
 
@@ -31,6 +37,8 @@ pub struct Options {
     pub full_refresh: bool,
     /// Plan only these; `None` for all.
     pub selection: Option<BTreeSet<NodeId>>,
+    /// The project whose tables are dropped once they are declared no longer; `None` leaves them be.
+    pub drop_of: Option<String>,
 }
 
 /// What `apply` will do, in this order. Nodes without an action are up to date.
@@ -39,6 +47,15 @@ pub struct Plan {
     pub actions: Vec<Action>,
     /// Selected nodes that are up to date, in topological order.
     pub unchanged: Vec<NodeId>,
+    /// Tables that are dropped at last, by name.
+    pub drops: Vec<Orphan>,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.drops.is_empty()
+    }
 }
 
 /// One table's change.
@@ -50,6 +67,10 @@ pub struct Action {
     pub reasons: Vec<Reason>,
     /// How the stored columns differ from the declared ones; empty where they don't, and for a table that is not there.
     pub columns: Vec<ColumnChange>,
+    /// Which parts of its definition changed, where its newest commit tells.
+    pub definition: Vec<PartChange>,
+    /// What is lost for good.
+    pub losses: Vec<Loss>,
     /// The fingerprint that the table will carry.
     pub fingerprint: String,
 }
@@ -68,6 +89,19 @@ pub enum Change {
     Merge,
     /// A view's definition takes effect; nothing is stored.
     View,
+}
+
+impl Change {
+    /// The word for it in plans and commits.
+    pub fn word(self) -> &'static str {
+        match self {
+            Change::Create => "create",
+            Change::Rebuild => "rebuild",
+            Change::Append { .. } => "append",
+            Change::Merge => "merge",
+            Change::View => "check",
+        }
+    }
 }
 
 /// Why a table changes.
@@ -111,7 +145,7 @@ pub fn plan(
 ) -> Result<Plan, Reported> {
     let graph = &checked.graph;
     let fingerprints = fingerprint::fingerprints(graph);
-    let mut plan = Plan { actions: Vec::new(), unchanged: Vec::new() };
+    let mut plan = Plan { actions: Vec::new(), unchanged: Vec::new(), drops: Vec::new() };
     let mut planned = BTreeSet::new();
     for &id in &graph.order {
         if options.selection.as_ref().is_some_and(|selection| !selection.contains(&id)) {
@@ -152,11 +186,30 @@ pub fn plan(
         }
         match decided {
             Some((change, reasons)) => {
+                let mut action = Action {
+                    node: id,
+                    change,
+                    reasons,
+                    columns,
+                    definition: Vec::new(),
+                    losses: Vec::new(),
+                    fingerprint: fingerprint.clone(),
+                };
+                if let Some(table) = table {
+                    let commit = table.commit.as_ref().filter(|commit| commit.fingerprint != *fingerprint);
+                    action.definition = commit.map(|commit| definition::since(graph, id, commit)).unwrap_or_default();
+                    let inputs: Vec<_> = inputs.iter().map(|input| (*input, planned.contains(input))).collect();
+                    let changing = destruction::Changing { node, table, files, inputs: &inputs };
+                    action.losses = destruction::losses(&changing, change, &action.columns, graph, state);
+                }
                 planned.insert(id);
-                plan.actions.push(Action { node: id, change, reasons, columns, fingerprint: fingerprint.clone() });
+                plan.actions.push(action);
             }
             None => plan.unchanged.push(id),
         }
+    }
+    if let Some(project) = &options.drop_of {
+        plan.drops = destruction::droppable(state, project);
     }
     diagnostics.stop_on_error().map(|()| plan)
 }

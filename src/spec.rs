@@ -231,6 +231,10 @@ pub struct Table {
     pub expectations: Option<Suites>,
     /// That models look features up here. Its keys are then never NULL, and unique together with the timestamp.
     pub feature_table: Option<FeatureTable>,
+    /// Refuses every change that would lose rows which only this table has: building it anew from inputs that no longer give
+    /// them, dropping one of its columns, dropping the table. Default: false; such a change is asked about. Example: `true`.
+    #[serde(default)]
+    pub prevent_destroy: bool,
 }
 
 /// A table of features.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::check::Checked;
+use crate::compatibility::stored::Stored as StoredPromise;
 use crate::diagnostic::{Diagnostic, Diagnostics, Reported, code};
 use crate::ir::{Body, Node, Schema, WriteMode};
 use crate::name::TableName;
@@ -17,8 +18,10 @@ use crate::name::TableName;
 mod columns;
 mod log;
 pub mod staged;
+mod orphans;
 
 pub use columns::{from_delta, to_commit};
+pub use orphans::Orphan;
 
 /// Where the tables are: `<root>/<layer>/<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +58,18 @@ pub struct State {
     pub tables: BTreeMap<TableName, TableState>,
     /// The files that each ingesting node's source has now, by table.
     pub sources: BTreeMap<TableName, Vec<SourceFile>>,
+    /// What commits that were read by others and are no longer the newest say, by table and version: only those that a
+    /// table of the project read, and only where medc wrote them.
+    pub former: BTreeMap<(TableName, i64), Former>,
+    /// Tables that medc made and that are declared no longer, by name.
+    pub orphans: Vec<Orphan>,
+}
+
+/// A table as an earlier commit left it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Former {
+    pub commit: Commit,
+    pub stored: Option<Stored>,
 }
 
 /// One table as it is.
@@ -94,6 +109,39 @@ pub struct Commit {
     pub source_stamp: Option<String>,
     /// For a dataset: the hash of its definition.
     pub definition: Option<String>,
+    /// The project's name; none in commits of medc 0.1 before it was written down.
+    pub project: Option<String>,
+    /// How the commit came to be, as `Change` is written; none in older commits.
+    pub change: Option<String>,
+    /// [`Parts`] as JSON; read only where something is to be explained.
+    pub parts: Option<String>,
+}
+
+impl Commit {
+    /// What the commit says of its definition; `None` for one that an older medc wrote.
+    pub fn parts(&self) -> Option<Parts> {
+        serde_json::from_str(self.parts.as_deref()?).ok()
+    }
+
+    /// Whether all rows of the table were written by this commit; `None` where that is not known.
+    pub fn is_whole(&self) -> Option<bool> {
+        match self.change.as_deref() {
+            Some(change) => Some(matches!(change, "create" | "rebuild")),
+            None => (self.version == 0).then_some(true),
+        }
+    }
+}
+
+/// What a commit says of the definition that made it, so that a plan can tell what changed.
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Parts {
+    /// The fingerprint's parts by name, e.g. `query`; a long one by its hash.
+    pub definition: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub promise: Option<StoredPromise>,
+    /// Whether the table says `prevent_destroy`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub prevent_destroy: bool,
 }
 
 /// A file of a source.
@@ -128,7 +176,29 @@ pub fn read(checked: &Checked, warehouse: &Warehouse, diagnostics: &mut Diagnost
         }
     }
     diagnostics.stop_on_error()?;
+    read_former(checked, warehouse, &mut state);
+    state.orphans = orphans::find(checked, warehouse);
     Ok(state)
+}
+
+/// Reads what inputs were when they were read, where they are otherwise by now. A commit that is gone explains nothing.
+fn read_former(checked: &Checked, warehouse: &Warehouse, state: &mut State) {
+    let mut wanted = std::collections::BTreeSet::new();
+    for commit in state.tables.values().filter_map(|table| table.commit.as_ref()) {
+        for (input, version) in &commit.inputs {
+            let Some(input) = TableName::parse(input).filter(|input| checked.graph.find(input).is_some()) else {
+                continue;
+            };
+            if state.tables.get(&input).is_some_and(|table| table.version != *version) {
+                wanted.insert((input, *version));
+            }
+        }
+    }
+    for (table, version) in wanted {
+        if let Some(former) = log::read_version(&warehouse.folder(&table), version) {
+            state.former.insert((table, version), former);
+        }
+    }
 }
 
 /// What a table's log says; `None` when there is no table.

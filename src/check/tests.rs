@@ -68,6 +68,7 @@ fn node(name: &str, body: Body, columns: Option<&str>) -> Node {
         assertions: Vec::new(),
         dataset: None,
         feature_table: None,
+        prevent_destroy: false,
     }
 }
 

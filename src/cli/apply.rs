@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::arguments::{Apply, ResultFormat, Show};
 use super::progress::{Board, Telling};
-use super::stages::{self, Loaded, Planned, Session};
+use super::stages::{Loaded, Planned, Session};
 use super::ui::{self, Paint, Tone};
 use super::{Done, Failure, Outcome as CommandOutcome, deploy, plan as plans, show};
 use crate::diagnostic::{Diagnostic, code};
@@ -19,6 +19,8 @@ use crate::engines::local::{self, AssertionOutcome, NodeReport, Outcome, RunRepo
 use crate::ir::NodeId;
 use crate::plan::{Options, Plan};
 use crate::resolve::Place;
+
+mod agreement;
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -78,9 +80,9 @@ struct Applied {
 }
 
 fn plan_and_apply(options: &Apply, loaded: Loaded, session: &mut Session) -> Result<Applied, Failure> {
-    let selection = stages::selected(&loaded, &options.selection.select)?;
-    let planning = Options { full_refresh: options.selection.full_refresh, selection };
+    let planning = plans::asked(&loaded, &options.selection, options.allow_destructive)?;
     let planned = session.plan(&loaded, &planning)?;
+    agreement::seek(options, &loaded, &planned, session)?;
     let mut settings = settings(&loaded, session);
     if let Some(seconds) = options.lock_wait {
         settings.lock_wait = Duration::from_secs(seconds);
@@ -88,10 +90,10 @@ fn plan_and_apply(options: &Apply, loaded: Loaded, session: &mut Session) -> Res
     let graph = &loaded.checked.graph;
     let board =
         Board::new(graph.nodes.keys().map(ToString::to_string).collect(), session.console.clone(), Telling::Rows);
-    if !planned.plan.actions.is_empty() {
+    if !planned.plan.is_empty() {
         end_on_interrupt(Arc::clone(&settings.cancelled));
     }
-    let (planned, report) = hold_and_apply(planned, &planning, &loaded, &settings, &board, session)?;
+    let (planned, report) = hold_and_apply(options, planned, &planning, &loaded, &settings, &board, session)?;
     for &node in &planned.unlisted {
         board.failed(node, UNLISTED);
     }
@@ -119,6 +121,7 @@ fn plan_and_apply(options: &Apply, loaded: Loaded, session: &mut Session) -> Res
 
 /// Applies what is still to be done once the warehouse is held: another apply may have been at work since the plan was made.
 fn hold_and_apply(
+    options: &Apply,
     planned: Planned,
     planning: &Options,
     loaded: &Loaded,
@@ -126,7 +129,7 @@ fn hold_and_apply(
     board: &Board,
     session: &mut Session,
 ) -> Result<(Planned, RunReport), Failure> {
-    let is_idle = planned.plan.actions.is_empty();
+    let is_idle = planned.plan.is_empty();
     if is_idle && !local::has_died(settings) {
         return Ok((planned, RunReport::default()));
     }
@@ -135,11 +138,17 @@ fn hold_and_apply(
         // Without actions only the ledger would have been completed.
         Err(_) if is_idle => return Ok((planned, RunReport::default())),
         Err(diagnostic) => {
-            return Ok((planned, RunReport { nodes: Vec::new(), diagnostics: vec![*diagnostic] }));
+            return Ok((planned, RunReport { diagnostics: vec![*diagnostic], ..RunReport::default() }));
         }
     };
-    let planned = if session.has_moved(loaded, &planned) { session.plan(loaded, planning)? } else { planned };
-    if !is_idle && planned.plan.actions.is_empty() {
+    let planned = if session.has_moved(loaded, &planned) {
+        let planned = session.plan(loaded, planning)?;
+        agreement::seek(options, loaded, &planned, session)?;
+        planned
+    } else {
+        planned
+    };
+    if !is_idle && planned.plan.is_empty() {
         session.console.say("another apply did meanwhile what was to be done")?;
     }
     let report = local::apply(&loaded.checked, &planned.plan, &planned.state, settings, board, &held);
@@ -156,6 +165,7 @@ pub(super) fn settings(loaded: &Loaded, session: &Session) -> RunSettings {
         started_at: i64::try_from(started_at.as_micros()).unwrap_or(i64::MAX),
         git_sha: session.git_sha.clone(),
         environment: loaded.resolved.environment.name.clone(),
+        project: loaded.resolved.project.name.clone(),
         memory_bytes: local::default_memory_bytes(),
         n_threads: std::thread::available_parallelism().map_or(2, std::num::NonZero::get),
         lock_wait: LOCK_WAIT,
@@ -185,10 +195,13 @@ pub(super) fn end_on_interrupt(cancelled: Arc<AtomicBool>) {
 fn summary(applied: &Applied, elapsed: Duration, paint: Paint) -> String {
     let plan = &applied.planned.plan;
     let (n_failed, n_skipped) = count_unwell(applied);
-    if plan.actions.is_empty() && n_failed + n_skipped == 0 {
+    if plan.is_empty() && n_failed + n_skipped == 0 {
         return plans::no_changes(plan);
     }
     let mut parts = plans::done(plan, |node| is_done(&applied.report, node));
+    if !applied.report.dropped.is_empty() {
+        parts.push(format!("{} dropped", ui::grouped(applied.report.dropped.len() as u64)));
+    }
     if n_failed > 0 {
         parts.push(paint.tone(Tone::Bad, &format!("{} failed", ui::grouped(n_failed))));
     }
@@ -243,13 +256,14 @@ fn machine(applied: Option<&Applied>, session: &Session) -> Value {
         "environment": settings.environment,
         "run_id": settings.run_id,
         "tables": tables,
+        "dropped": report.dropped.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "unchanged": planned.plan.unchanged.iter().map(|id| table(*id)).collect::<Vec<_>>(),
         "diagnostics": diagnostics,
     })
 }
 
 fn node_value(node: &NodeReport, plan: &Plan, table: &dyn Fn(NodeId) -> String) -> Value {
-    let change = plan.actions.iter().find(|action| action.node == node.node).map(|action| plans::word(action.change));
+    let change = plan.actions.iter().find(|action| action.node == node.node).map(|action| action.change.word());
     let mut written = json!({
         "table": table(node.node),
         "change": change,

@@ -220,12 +220,25 @@ pub(super) struct Plan {
     /// How to write the plan
     #[arg(long, value_enum, default_value_t = PlanFormat::Human)]
     pub(super) format: PlanFormat,
+    /// The same as `--format markdown`
+    #[arg(long, conflicts_with = "format")]
+    pub(super) markdown: bool,
+    /// Plan to drop tables of the project that it declares no longer
+    #[arg(long)]
+    pub(super) allow_destructive: bool,
     /// Write the findings as annotations for GitHub Actions, on stderr
     #[arg(long)]
     pub(super) github: bool,
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub(super) exit_code: bool,
+}
+
+impl Plan {
+    /// How to write it.
+    pub(super) fn format(&self) -> PlanFormat {
+        if self.markdown { PlanFormat::Markdown } else { self.format }
+    }
 }
 
 /// How a plan is written.
@@ -262,9 +275,12 @@ pub(super) struct Apply {
     /// Afterwards, show the first rows of this table
     #[arg(long, value_name = "TABLE", conflicts_with = "format")]
     pub(super) show: Option<String>,
-    /// On Databricks: deploy without asking
+    /// Do what would be asked about: lose rows of tables that are built anew; on Databricks, deploy
     #[arg(short, long)]
     pub(super) yes: bool,
+    /// Lose rows of tables that are built anew, and drop tables of the project that it declares no longer
+    #[arg(long)]
+    pub(super) allow_destructive: bool,
     /// On Databricks: once deployed, run this job or pipeline and follow it
     #[arg(long, value_name = "JOB")]
     pub(super) run: Option<String>,

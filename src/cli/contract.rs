@@ -91,7 +91,8 @@ fn human(comparison: &Comparison, paint: Paint) -> String {
     text
 }
 
-fn one(change: &Change, paint: Paint, text: &mut String) {
+/// A change with its grade, its reason and who reads what changed.
+pub(super) fn one(change: &Change, paint: Paint, text: &mut String) {
     let grade = change.grade();
     let mark = paint.tone(tone(grade), &format!("{} {:<10}", symbol(grade), grade.word()));
     let hint = change.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
@@ -113,7 +114,7 @@ fn title(compared: &Compared) -> String {
 }
 
 /// `1.0.0 → 1.1.0`, or the one version that there is.
-fn versions(compared: &Compared) -> String {
+pub(super) fn versions(compared: &Compared) -> String {
     let shown = |version: Option<compatibility::Version>| {
         version.map_or_else(|| "no version".to_owned(), |version| version.to_string())
     };
@@ -172,23 +173,7 @@ fn summary(comparison: &Comparison) -> String {
 /// For machines.
 fn machine(comparison: &Comparison, sides: [&Named; 2]) -> Value {
     let [before, after] = sides.map(|named| json!({ "kind": named.kind(), "name": named.title() }));
-    let contracts: Vec<Value> = comparison
-        .changed
-        .iter()
-        .map(|compared| {
-            let lacking = compared.lacking();
-            json!({
-                "contract": compared.contract,
-                "renamed_from": compared.renamed_from,
-                "version_before": compared.before,
-                "version_after": compared.after,
-                "grade": compared.grade(),
-                "raise": lacking,
-                "next_version": lacking.filter(|_| compared.is_kept).map(|raise| compared.next_version(raise)),
-                "changes": compared.changes.iter().map(change).collect::<Vec<_>>(),
-            })
-        })
-        .collect();
+    let contracts: Vec<Value> = comparison.changed.iter().map(compared).collect();
     let counts: serde_json::Map<String, Value> =
         comparison.counts().into_iter().map(|(grade, n)| (format!("n_{}", grade.word()), n.into())).collect();
     let mut written = json!({
@@ -203,6 +188,21 @@ fn machine(comparison: &Comparison, sides: [&Named; 2]) -> Value {
         members.extend(counts);
     }
     written
+}
+
+/// One contract for machines.
+pub(super) fn compared(compared: &Compared) -> Value {
+    let lacking = compared.lacking();
+    json!({
+        "contract": compared.contract,
+        "renamed_from": compared.renamed_from,
+        "version_before": compared.before,
+        "version_after": compared.after,
+        "grade": compared.grade(),
+        "raise": lacking,
+        "next_version": lacking.filter(|_| compared.is_kept).map(|raise| compared.next_version(raise)),
+        "changes": compared.changes.iter().map(change).collect::<Vec<_>>(),
+    })
 }
 
 fn change(change: &Change) -> Value {
@@ -251,7 +251,7 @@ fn markdown(comparison: &Comparison, [before, after]: [&str; 2]) -> String {
     text
 }
 
-fn emoji(grade: Grade) -> &'static str {
+pub(super) fn emoji(grade: Grade) -> &'static str {
     match grade {
         Grade::Breaking => "❌",
         Grade::Risky => "⚠️",

@@ -172,7 +172,8 @@ impl Session {
                 }
             }
         }
-        let options = plan::Options { full_refresh: options.full_refresh, selection: Some(selection) };
+        let selected = selection.clone();
+        let options = plan::Options { selection: Some(selection), ..options.clone() };
         let plan = plan::plan(&loaded.checked, &state, &options, &mut self.diagnostics)?;
 
         let sites: Vec<&Site> = unlisted.iter().filter_map(|id| location_site(graph, *id)).collect();
@@ -181,7 +182,7 @@ impl Session {
                 self.diagnostics.error(failure);
             }
         }
-        Ok(Planned { plan, state, unlisted, blocked })
+        Ok(Planned { plan, state, selected, unlisted, blocked })
     }
 
     /// Whether the tables or their sources are others than when this was planned.
@@ -265,6 +266,8 @@ impl Session {
 pub(super) struct Planned {
     pub(super) plan: plan::Plan,
     pub(super) state: State,
+    /// The tables that the plan is about.
+    pub(super) selected: BTreeSet<NodeId>,
     /// Tables whose sources cannot be listed.
     pub(super) unlisted: Vec<NodeId>,
     /// Other tables that need one of these, with the one.

@@ -126,7 +126,7 @@ impl Sentence {
         self.is_enforced() && self.mostly >= 1.0 && self.filter.is_none()
     }
 
-    fn of(assertion: &Assertion) -> Self {
+    pub(super) fn of(assertion: &Assertion) -> Self {
         // What a key or a NULL rule implies says the same as the word or the long form of it.
         let columns_say_all = matches!(assertion.kind, "not_null" | "unique");
         Sentence {

@@ -177,6 +177,9 @@ codes! {
     EXPECTATION_FAILED = "run" / "expectation-failed", "a blocking expectation does not hold";
     EXPECTATION_WARNED = "run" / "expectation-warned", "an expectation that only warns does not hold";
     SCHEMA_EVOLUTION = "run" / "schema-evolution", "a stored table's columns may not become the declared ones";
+    DESTRUCTIVE = "run" / "destructive", "a plan would lose rows for good, and nobody agreed";
+    PREVENT_DESTROY = "run" / "prevent-destroy", "a plan would lose rows of a table that says it may not";
+    STALE_PLAN = "run" / "stale-plan", "a saved plan is no longer true";
     EXECUTION = "run" / "execution", "a query failed on the data";
     TABLE_BROKEN = "run" / "table-broken", "a Delta table of the warehouse cannot be read";
     WAREHOUSE = "run" / "warehouse", "the warehouse cannot be opened or written";

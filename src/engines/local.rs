@@ -19,6 +19,7 @@ use futures::stream::FuturesUnordered;
 use crate::check::Checked;
 use crate::diagnostic::{Diagnostic, code};
 use crate::ir::{Body, NodeId};
+use crate::name::TableName;
 use crate::plan::{Action, Plan};
 use crate::state::{State, Warehouse};
 
@@ -72,6 +73,8 @@ pub struct RunSettings {
     pub started_at: i64,
     pub git_sha: Option<String>,
     pub environment: String,
+    /// The project's name.
+    pub project: String,
     /// What operators may hold before they spill.
     pub memory_bytes: usize,
     pub n_threads: usize,
@@ -123,6 +126,8 @@ pub enum Outcome {
 pub struct RunReport {
     /// In the plan's order.
     pub nodes: Vec<NodeReport>,
+    /// Tables that were dropped, by name.
+    pub dropped: Vec<TableName>,
     /// Findings about the run as a whole.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -186,7 +191,7 @@ pub fn apply(
     progress: &dyn Progress,
     held: &Held,
 ) -> RunReport {
-    if plan.actions.is_empty() && held.died.is_none() {
+    if plan.is_empty() && held.died.is_none() {
         return RunReport::default();
     }
     with_engine(checked, state, settings, progress, held, async |run| {
@@ -197,10 +202,11 @@ pub fn apply(
                 report.diagnostics.push(diagnostic);
             }
         }
-        if plan.actions.is_empty() {
+        if plan.is_empty() {
             return report;
         }
         report.nodes = run_all(run, plan).await;
+        drop_all(run, plan, &mut report);
         if run.settings.is_cancelled() {
             report.diagnostics.push(
                 Diagnostic::error(code::INTERRUPTED, "the run was stopped")
@@ -224,7 +230,7 @@ fn with_engine(
     held: &Held,
     work: impl AsyncFnOnce(&Run<'_>) -> RunReport,
 ) -> RunReport {
-    let failed = |diagnostic| RunReport { nodes: Vec::new(), diagnostics: vec![diagnostic] };
+    let failed = |diagnostic| RunReport { diagnostics: vec![diagnostic], ..RunReport::default() };
     let mut settings = settings.clone();
     settings.warehouse.root.clone_from(&held.root);
     let threads =
@@ -283,6 +289,25 @@ async fn run_all(run: &Run<'_>, plan: &Plan) -> Vec<NodeReport> {
         }
     }
     plan.actions.iter().filter_map(|action| done.remove(&action.node)).collect()
+}
+
+/// Drops what the plan drops once all else went well. A folder is renamed first, so that no half of a table stays.
+fn drop_all(run: &Run<'_>, plan: &Plan, report: &mut RunReport) {
+    if run.settings.is_cancelled() || !report.is_success() {
+        return;
+    }
+    for orphan in &plan.drops {
+        let folder = run.settings.warehouse.folder(&orphan.table);
+        let name = format!(".{}.dropped-{}", orphan.table.name, run.settings.run_id);
+        let aside = folder.with_file_name(name);
+        match std::fs::rename(&folder, &aside).and_then(|()| std::fs::remove_dir_all(&aside)) {
+            Ok(()) => report.dropped.push(orphan.table.clone()),
+            Err(error) => {
+                let doing = format!("dropping `{}`", orphan.table);
+                report.diagnostics.push(failure::io(&doing, &error));
+            }
+        }
+    }
 }
 
 /// The nodes that a node reads or is compared with, those behind views included.

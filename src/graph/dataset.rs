@@ -93,6 +93,7 @@ fn lower(
         },
         assertions: Vec::new(),
         feature_table: None,
+        prevent_destroy: false,
         dataset: Some(Dataset {
             model: spec.model_name.clone(),
             version: spec.version,

@@ -190,6 +190,7 @@ mod tests {
                 assertions: Vec::new(),
                 dataset: None,
                 feature_table: None,
+                prevent_destroy: false,
             };
             (node.name.clone(), node)
         };

@@ -65,6 +65,7 @@ pub(super) fn lower(
         assertions: assertions.into_iter().map(|assertion| assertion.of_table(table_name)).collect(),
         dataset: None,
         feature_table,
+        prevent_destroy: spec.prevent_destroy,
     })
 }
 
@@ -267,6 +268,16 @@ fn lower_write(
                 Diagnostic::error(code::WRITE_MODE, format!("`keys` mean nothing for `{}`", mode.word()))
                     .at(origin.site("/write/keys").key(), "")
                     .help("add `mode: merge`, or remove `keys`"),
+            ),
+        );
+    }
+    if table.entity.spec.prevent_destroy && mode == WriteMode::View {
+        failed = Some(
+            diagnostics.error(
+                Diagnostic::error(code::WRITE_MODE, "`prevent_destroy` means nothing for `view`")
+                    .at(origin.site("/prevent_destroy").key(), "")
+                    .note("a view stores no rows that could be lost")
+                    .help("remove it, or store the table"),
             ),
         );
     }

@@ -50,6 +50,7 @@ fn node(table: &str, query: &str, tests: Vec<Test>) -> Node {
         assertions: tests.into_iter().map(assertion).collect(),
         dataset: None,
         feature_table: None,
+        prevent_destroy: false,
     }
 }
 

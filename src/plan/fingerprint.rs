@@ -226,7 +226,8 @@ impl Digest {
     }
 }
 
-fn assertion(assertion: &Assertion) -> String {
+/// The digest of one expectation.
+pub(super) fn assertion(assertion: &Assertion) -> String {
     let mut digest = Digest::new();
     for part in assertion.test.parts() {
         match part {
@@ -239,7 +240,7 @@ fn assertion(assertion: &Assertion) -> String {
     digest.finish()
 }
 
-fn violation_word(on_violation: OnViolation) -> &'static str {
+pub(super) fn violation_word(on_violation: OnViolation) -> &'static str {
     match on_violation {
         OnViolation::Fail => "fail",
         OnViolation::Drop => "drop",

@@ -42,6 +42,7 @@ fn node(table: &str, mode: WriteMode, body: Body) -> Node {
         assertions: Vec::new(),
         dataset: None,
         feature_table: None,
+        prevent_destroy: false,
     }
 }
 
@@ -124,6 +125,9 @@ fn apply(checked: &Checked, state: &mut State, plan: &Plan) {
             git_sha: None,
             source_stamp: Some(source_stamp(&sources)),
             definition: node.dataset.as_ref().map(dataset_definition),
+            project: None,
+            change: Some(action.change.word().to_owned()),
+            parts: Some(serde_json::to_string(&definition::parts(&checked.graph, action.node)).expect("JSON")),
         };
         let ingested = sources.into_iter().map(|file| (file.path, file.stamp)).collect();
         let table = TableState { version, commit: Some(commit), written_by_others: false, stored: None, ingested };
@@ -232,7 +236,7 @@ fn a_changed_file_that_was_appended_is_warned_of_unless_all_is_read_again() {
     assert_eq!(diagnostics.iter().map(|found| found.code).collect::<Vec<_>>(), [code::SOURCE_CHANGED]);
 
     let mut diagnostics = Diagnostics::new();
-    let refresh = Options { full_refresh: true, selection: None };
+    let refresh = Options { full_refresh: true, ..Options::default() };
     let rebuilt = plan(&checked, &state, &refresh, &mut diagnostics).expect("a plan");
     assert_eq!(rebuilt.actions.len(), 1);
     assert!(diagnostics.is_empty());
@@ -253,7 +257,7 @@ fn a_table_that_others_wrote_is_rebuilt_when_it_is_overwritten_only() {
 fn a_full_refresh_rebuilds_what_is_selected() {
     let checked = chain();
     let state = applied(&checked, with_files("bronze.a", &[("1", 1)]));
-    let options = Options { full_refresh: true, selection: Some([NodeId(3)].into()) };
+    let options = Options { full_refresh: true, selection: Some([NodeId(3)].into()), ..Options::default() };
     assert_eq!(
         planned_with(&checked, &state, &options),
         [("gold.c".to_owned(), Change::Rebuild, vec![Reason::Requested])]
@@ -263,7 +267,7 @@ fn a_full_refresh_rebuilds_what_is_selected() {
 #[test]
 fn a_selected_table_needs_its_inputs() {
     let checked = chain();
-    let options = Options { full_refresh: false, selection: Some([NodeId(1)].into()) };
+    let options = Options { selection: Some([NodeId(1)].into()), ..Options::default() };
     let mut diagnostics = Diagnostics::new();
     let state = with_files("bronze.a", &[("1", 1)]);
     assert!(plan(&checked, &state, &options, &mut diagnostics).is_err());
@@ -324,7 +328,8 @@ fn a_fingerprint_is_of_what_changes_rows_and_of_nothing_else() {
             });
         }
         change(&mut node);
-        fingerprints(&project(vec![(node, &[])]).graph).remove(0)
+        let checked = project(vec![(node, &[])]);
+        (fingerprints(&checked.graph).remove(0), definition::definition(&checked.graph, NodeId(0)))
     };
     fn contract(node: &mut Node) -> &mut Contract {
         std::sync::Arc::make_mut(node.contract.as_mut().expect("a contract"))
@@ -344,7 +349,7 @@ fn a_fingerprint_is_of_what_changes_rows_and_of_nothing_else() {
         |node| relation(node).input = Input::Query(sql("SELECT a,\n  b\nFROM bronze.a")),
     ];
     let before = table(|_| {});
-    assert!(before.starts_with("1:"));
+    assert!(before.0.starts_with("1:"));
     for (index, change) in same.into_iter().enumerate() {
         assert_eq!(table(change), before, "change {index}");
     }
@@ -357,6 +362,69 @@ fn a_fingerprint_is_of_what_changes_rows_and_of_nothing_else() {
         |node| relation(node).input = Input::Query(sql("SELECT b, a FROM bronze.a")),
     ];
     for (index, change) in other.into_iter().enumerate() {
-        assert_ne!(table(change), before, "change {index}");
+        let after = table(change);
+        assert_ne!(after.0, before.0, "change {index}");
+        assert_eq!(definition::between(&before.1, &after.1).len(), 1 + usize::from(index == 3), "change {index}");
     }
+}
+
+#[test]
+fn a_changed_definition_names_its_parts_a_views_among_them() {
+    let state = applied(&chain(), with_files("bronze.a", &[("1", 1)]));
+    let mut checked = chain();
+    let view = checked.graph.nodes.get_mut(&name("silver.v")).expect("the view");
+    *view = query("silver.v", WriteMode::View, "SELECT * FROM bronze.a WHERE x > 1");
+    let planned = plan(&checked, &state, &Options::default(), &mut Diagnostics::new()).expect("a plan");
+    let [action] = planned.actions.as_slice() else { unreachable!("{planned:?}") };
+    let [part] = action.definition.as_slice() else { unreachable!("{action:?}") };
+    assert_eq!(part.part, "silver.v: query");
+    assert_eq!(part.to.as_deref(), Some("select * from bronze . a where x > 1"));
+}
+
+#[test]
+fn a_merged_table_loses_what_its_inputs_may_not_give_again() {
+    let losses = |state: &State| {
+        let mut checked = chain();
+        let node = checked.graph.nodes.get_mut(&name("gold.c")).expect("the table");
+        *node = query("gold.c", merge(), "SELECT *, 1 AS one FROM silver.v");
+        let planned = plan(&checked, state, &Options::default(), &mut Diagnostics::new()).expect("a plan");
+        planned.actions.into_iter().flat_map(|action| action.losses).collect::<Vec<_>>()
+    };
+    let mut state = applied(&chain(), with_files("bronze.a", &[("1", 1)]));
+    assert_eq!(losses(&state), []);
+    // Rows were merged since it was written as a whole.
+    let change = |state: &mut State, word: &str| {
+        let commit = state.tables.get_mut(&name("gold.c")).and_then(|table| table.commit.as_mut());
+        commit.expect("applied").change = Some(word.to_owned());
+    };
+    change(&mut state, "merge");
+    assert_eq!(losses(&state), [Loss::EarlierRows]);
+    // Its input is another than the one that it was written from.
+    change(&mut state, "rebuild");
+    state.tables.get_mut(&name("bronze.a")).expect("applied").version = 1;
+    assert_eq!(losses(&state), [Loss::EarlierRows]);
+}
+
+#[test]
+fn an_appended_table_loses_the_rows_of_files_that_are_gone() {
+    let checked = project(vec![(ingest("bronze.a", WriteMode::Append), &[])]);
+    let mut state = applied(&checked, with_files("bronze.a", &[("1", 1), ("2", 1), ("3", 1)]));
+    state.sources.insert(name("bronze.a"), files(&[("2", 5), ("3", 1)]));
+    let refresh = Options { full_refresh: true, ..Options::default() };
+    let planned = plan(&checked, &state, &refresh, &mut Diagnostics::new()).expect("a plan");
+    assert_eq!(planned.actions[0].losses, [Loss::Files { n_files: 2 }]);
+}
+
+#[test]
+fn what_others_did_is_drift() {
+    let checked = chain();
+    let mut state = applied(&checked, with_files("bronze.a", &[("1", 1)]));
+    let found = |state: &State| drift::find(&checked.graph, state, |_| true);
+    assert_eq!(found(&state), []);
+    state.tables.get_mut(&name("gold.c")).expect("applied").written_by_others = true;
+    state.tables.remove(&name("bronze.a"));
+    let kinds: Vec<_> = found(&state).into_iter().map(|drift| (drift.table.to_string(), drift.kind)).collect();
+    let dropped = drift::Kind::Dropped { reader: "gold.c".to_owned(), version: 0 };
+    let written = drift::Kind::Written { version: 0, medc_version: Some(0) };
+    assert_eq!(kinds, [("bronze.a".to_owned(), dropped), ("gold.c".to_owned(), written)]);
 }

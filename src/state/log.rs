@@ -14,7 +14,7 @@ use deltalake::parquet::arrow::ProjectionMask;
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use crate::state::{Commit, FILE_TRANSACTION, Stored, TableState, columns, staged};
+use crate::state::{Commit, FILE_TRANSACTION, Former, Stored, TableState, columns, staged};
 
 /// The state of the table in `folder`; `None` when there is no log.
 pub(super) fn read(folder: &Path, with_files: bool) -> Result<Option<TableState>, String> {
@@ -64,7 +64,10 @@ fn without_log(folder: &Path) -> Result<Option<TableState>, String> {
     let listed = staged::n_orphans(folder).map_err(|error| format!("listing `{}`: {error}", folder.display()))?;
     match listed {
         0 => Ok(None),
-        n => Err(format!("`{}` has {n} files with rows, and no commit in `_delta_log` that names them", folder.display())),
+        n => Err(format!(
+            "`{}` has {n} files with rows, and no commit in `_delta_log` that names them",
+            folder.display()
+        )),
     }
 }
 
@@ -74,6 +77,42 @@ pub(super) fn run_of_commit(folder: &Path, version: i64) -> Option<String> {
     let line = text.lines().find(|line| line.starts_with("{\"commitInfo\""))?;
     let action: Value = serde_json::from_str(line).ok()?;
     action["commitInfo"]["medc.run_id"].as_str().map(str::to_owned)
+}
+
+/// So many of a log's newest commits are looked at where a table is only to be recognised.
+const FEW: usize = 4;
+
+/// The table in `folder` if one of its newest commits is of medc: a ledger's thousand commits are not worth reading.
+pub(super) fn recognise(folder: &Path) -> Option<TableState> {
+    let mut files = LogFiles::default();
+    for entry in std::fs::read_dir(folder.join("_delta_log")).ok()? {
+        files.add(&entry.ok()?.path());
+    }
+    let mut table = TableState {
+        version: files.newest()?,
+        commit: None,
+        written_by_others: false,
+        stored: None,
+        ingested: BTreeMap::new(),
+    };
+    for (&version, path) in files.commits.iter().rev().take(FEW) {
+        read_commit(path, version, &mut table).ok()?;
+        if table.commit.is_some() {
+            return Some(table);
+        }
+    }
+    None
+}
+
+/// What medc wrote into one commit; `None` where it is gone or another writer's.
+pub(super) fn read_version(folder: &Path, version: i64) -> Option<Former> {
+    let path = folder.join("_delta_log").join(format!("{version:020}.json"));
+    let text = std::fs::read_to_string(path).ok()?;
+    let line = text.lines().find(|line| line.starts_with("{\"commitInfo\""))?;
+    let action: Value = serde_json::from_str(line).ok()?;
+    let found = action.get("commitInfo")?;
+    let stored = found.get("medc.columns").and_then(Value::as_str).and_then(columns::from_commit);
+    Some(Former { commit: commit_of(found, version)?, stored })
 }
 
 /// The files of a log by version.
@@ -173,6 +212,9 @@ fn commit_of(commit_info: &Value, version: i64) -> Option<Commit> {
         git_sha: text("medc.git_sha"),
         source_stamp: text("medc.source_stamp"),
         definition: text("medc.definition"),
+        project: text("medc.project"),
+        change: text("medc.change"),
+        parts: text("medc.parts"),
     })
 }
 

@@ -13,6 +13,7 @@ mod odcs;
 mod packaging;
 mod pages;
 mod pipeline;
+mod plans;
 mod project;
 mod quality;
 mod recovery;

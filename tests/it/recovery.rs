@@ -18,8 +18,7 @@ mod kill;
 const REGIONS: [&str; 5] = ["north", "south", "east", "west", "centre"];
 
 /// Columns that say when and by whom a row was written.
-const OF_THE_RUN: [&str; 6] =
-    ["_run_id", "_quarantined_at", "_ingested_at", "run_id", "registered_at", "git_sha"];
+const OF_THE_RUN: [&str; 6] = ["_run_id", "_quarantined_at", "_ingested_at", "run_id", "registered_at", "git_sha"];
 
 /// A table's rows as text, sorted.
 type Rows = Vec<String>;
@@ -123,7 +122,8 @@ impl Lake {
                     if !has_commits(&table) {
                         continue;
                     }
-                    let name = table.strip_prefix(self.warehouse()).expect("below it").to_string_lossy().replace('/', ".");
+                    let name =
+                        table.strip_prefix(self.warehouse()).expect("below it").to_string_lossy().replace('/', ".");
                     // What is remembered of runs differs from run to run.
                     if matches!(name.as_str(), "medc.runs" | "quality.results") {
                         continue;

@@ -133,9 +133,8 @@ struct Ended<'r> {
 
 fn ended<'r>(run: &'r Run<'_>, report: &RunReport, now: i64) -> Ended<'r> {
     let settings = &run.settings;
-    let count = |wanted: fn(&Outcome) -> bool| {
-        signed(report.nodes.iter().filter(|node| wanted(&node.outcome)).count() as u64)
-    };
+    let count =
+        |wanted: fn(&Outcome) -> bool| signed(report.nodes.iter().filter(|node| wanted(&node.outcome)).count() as u64);
     Ended {
         run_id: &settings.run_id,
         started_at: settings.started_at,

@@ -34,6 +34,7 @@ use crate::engines::local::table::{self, Publication, Publishing};
 use crate::engines::local::{NodeReport, Outcome, Run, failure, leftovers, merge};
 use crate::ir::{Body, Input, Node, NodeId, OnViolation, Relation, WriteMode};
 use crate::name::TableName;
+use crate::plan::definition::parts;
 use crate::plan::{Action, Change, dataset_definition, source_stamp};
 use crate::sql::{session, types};
 use crate::state::{FILE_TRANSACTION, SourceFile, to_commit};
@@ -350,6 +351,9 @@ impl Work<'_> {
             ("medc.columns".to_owned(), json!(to_commit(schema, &self.node.write.partition_by))),
             ("medc.environment".to_owned(), json!(settings.environment)),
             ("medc.version".to_owned(), json!(env!("CARGO_PKG_VERSION"))),
+            ("medc.project".to_owned(), json!(settings.project)),
+            ("medc.change".to_owned(), json!(self.action.change.word())),
+            ("medc.parts".to_owned(), json!(json!(parts(&self.run.checked.graph, self.action.node)).to_string())),
         ]);
         if let Some(sha) = &settings.git_sha {
             info.insert("medc.git_sha".to_owned(), json!(sha));

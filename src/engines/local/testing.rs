@@ -37,7 +37,7 @@ pub fn test(
     let state = State::default();
     let held = match lock::hold(settings, progress) {
         Ok(held) => held,
-        Err(diagnostic) => return RunReport { nodes: Vec::new(), diagnostics: vec![*diagnostic] },
+        Err(diagnostic) => return RunReport { diagnostics: vec![*diagnostic], ..RunReport::default() },
     };
     super::with_engine(checked, &state, settings, progress, &held, async |run| {
         let mut report = RunReport::default();

@@ -82,6 +82,7 @@ fn node(table: &str, body: Body, columns: &[(&str, &str)]) -> Node {
         assertions: Vec::new(),
         dataset: None,
         feature_table: None,
+        prevent_destroy: false,
     }
 }
 
@@ -159,6 +160,7 @@ fn settings(folder: &Path) -> RunSettings {
         started_at: 1_700_000_000_000_000,
         git_sha: Some("abc".to_owned()),
         environment: "local".to_owned(),
+        project: "shop".to_owned(),
         memory_bytes: 256 << 20,
         n_threads: 2,
         lock_wait: Duration::ZERO,
@@ -175,7 +177,7 @@ fn go_with(checked: &Checked, folder: &Path, full_refresh: bool, settings: &RunS
     let mut diagnostics = Diagnostics::new();
     let mut state = state::read(checked, &settings.warehouse, &mut diagnostics).expect("a readable warehouse");
     list_sources(checked, folder, &mut state).expect("sources");
-    let options = plan::Options { full_refresh, selection: None };
+    let options = plan::Options { full_refresh, ..plan::Options::default() };
     let plan = plan::plan(checked, &state, &options, &mut diagnostics).expect("a plan");
     apply(checked, &plan, &state, settings, &Quiet, &hold(settings, &Quiet).expect("a warehouse"))
 }

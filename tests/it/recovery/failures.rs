@@ -1,2 +1,1 @@
 //! What the machine fails at.
-

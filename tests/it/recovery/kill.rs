@@ -60,7 +60,8 @@ fn a_killed_apply_leaves_every_table_as_before_or_as_after() {
             for (table, rows) in &tables {
                 let as_after = Some(rows) == after.get(table);
                 // The registry has a row per dataset, and these are written one after the other.
-                let is_between = table == "ml_registry.model_versions" && rows.iter().all(|row| after[table].contains(row));
+                let is_between =
+                    table == "ml_registry.model_versions" && rows.iter().all(|row| after[table].contains(row));
                 assert!(
                     as_after || Some(rows) == before.get(table) || is_between,
                     "{table} after a kill (round {round}): {rows:#?}"

@@ -59,7 +59,7 @@ fn sales_bench() {
     let mut diagnostics = Diagnostics::new();
     let mut state = state::read(&checked, &settings.warehouse, &mut diagnostics).expect("a readable warehouse");
     list_sources(&checked, &folder, &mut state).expect("sources");
-    let options = plan::Options { full_refresh: true, selection: None };
+    let options = plan::Options { full_refresh: true, ..plan::Options::default() };
     let plan = plan::plan(&checked, &state, &options, &mut diagnostics).expect("a plan");
     let report = apply(&checked, &plan, &state, &settings, &Quiet, &hold(&settings, &Quiet).expect("a warehouse"));
     let total = begun.elapsed();
