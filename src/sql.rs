@@ -9,6 +9,7 @@
 pub mod bind;
 pub mod determination;
 pub(crate) mod blame;
+mod avg;
 mod dialect;
 mod doubles;
 pub mod expression;

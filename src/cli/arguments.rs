@@ -147,6 +147,8 @@ pub(super) enum Template {
     Sales,
     /// The iris flowers, with Great Expectations suites and a feature table
     Iris,
+    /// Exchange rates and card transactions, with a gated forecast and its job
+    Finance,
 }
 
 #[derive(Debug, Args)]

@@ -95,6 +95,32 @@ const IRIS: &[TemplateFile] = files!("specs/iris":
     "tables/silver.yml" => copied,
 );
 
+const FINANCE: &[TemplateFile] = files!("specs/finance":
+    "medc.yml" => copied,
+    "README.md" => copied,
+    ".gitignore" ("../../templates/init/gitignore") => copied,
+    "contracts/bronze.yml" => copied,
+    "contracts/gold.yml" => copied,
+    "contracts/silver.yml" => copied,
+    "data/calendar.csv" => copied,
+    "data/generate.py" => copied,
+    "data/ptax.csv" => copied,
+    "data/transactions.csv" => copied,
+    "jobs.yml" => copied,
+    "notebooks/03_train_mlflow.py" => copied,
+    "notebooks/04_batch_scoring.py" => copied,
+    "notebooks/evaluate.py" => copied,
+    "notebooks/monitor.py" => copied,
+    "notebooks/register.py" => copied,
+    "sql/gd_cards_spending.sql" => copied,
+    "sql/gd_fx_features.sql" => copied,
+    "sql/sl_calendar_days.sql" => copied,
+    "sql/sl_fx_daily.sql" => copied,
+    "tables/bronze.yml" => copied,
+    "tables/gold.yml" => copied,
+    "tables/silver.yml" => copied,
+);
+
 /// The editors' schema, beside `medc.yml`.
 const SCHEMA_FILE: &str = "medc.schema.json";
 
@@ -127,6 +153,7 @@ pub(super) fn run(options: &Init, session: &mut Session) -> Outcome {
         Template::Minimal => MINIMAL,
         Template::Sales => SALES,
         Template::Iris => IRIS,
+        Template::Finance => FINANCE,
     };
     let project_name = project_name(folder);
     let mut written: Vec<(&str, String)> = Vec::new();

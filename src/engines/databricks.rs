@@ -23,7 +23,9 @@ mod package;
 mod pipeline;
 mod python;
 mod queries;
+mod readme;
 mod tables;
+mod trials;
 
 /// An environment on Databricks with the project as it is there.
 #[derive(Debug, Clone, Copy)]
@@ -79,6 +81,8 @@ pub fn emit(project: &spec::ProjectHeader, targets: &[Target<'_>]) -> Bundle {
     let own = self::differing(&notebooks);
     let targets: Vec<Target<'_>> = targets.iter().map(|target| Target { differing: &own, ..*target }).collect();
     let mut files = package::files(project, &package, &targets);
+    files.extend(trials::files(&targets, &package));
+    files.insert("README.md".to_owned(), readme::text(project, &targets));
     files.extend(configuration::files(project, &targets));
     files.extend(merged(&targets, &sql));
     files.extend(merged(&targets, &notebooks));

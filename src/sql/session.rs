@@ -12,7 +12,6 @@ use deltalake::datafusion::common::config::Dialect;
 use deltalake::datafusion::execution::runtime_env::RuntimeEnv;
 use deltalake::datafusion::execution::{SessionState, SessionStateBuilder};
 use deltalake::datafusion::functions::{math, string, unicode};
-use deltalake::datafusion::functions_aggregate::average::avg_udaf;
 use deltalake::datafusion::functions_aggregate::first_last::{first_value_udaf, last_value_udaf};
 use deltalake::datafusion::functions_aggregate::stddev::stddev_udaf;
 use deltalake::datafusion::functions_aggregate::variance::var_samp_udaf;
@@ -24,6 +23,7 @@ use deltalake::datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::datafusion::sql::parser::Statement;
 use deltalake::datafusion::sql::sqlparser::ast;
 
+use crate::sql::avg::avg;
 use crate::sql::doubles::ComparedAsDoubles;
 use crate::sql::operators::{SparkOperators, SparkTypes};
 use crate::sql::parse::Query;
@@ -66,8 +66,7 @@ pub fn state(options: Options) -> SessionState {
     let rules = builder.analyzer().get_or_insert_with(Analyzer::new);
     rules.rules.insert(0, Arc::new(ComparedAsDoubles));
     alias_functions(&mut builder);
-    // datafusion-spark 55's `avg` turns decimals into doubles; DataFusion's own gives Spark's decimal.
-    builder.aggregate_functions().get_or_insert_with(Vec::new).extend([avg_udaf(), sum()]);
+    builder.aggregate_functions().get_or_insert_with(Vec::new).extend([avg(), sum()]);
     // In front, because the first planner that plans an operator decides.
     builder.expr_planners().get_or_insert_with(Vec::new).insert(0, Arc::new(SparkOperators));
     builder.build()

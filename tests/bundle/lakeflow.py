@@ -87,7 +87,11 @@ class Pipeline:
         files = [
             file
             for library in self.resource["libraries"]
-            for file in sorted((folder / library["glob"]["include"].removesuffix("**")).resolve().rglob("*.py"))
+            for file in (
+                [(folder / library["file"]["path"]).resolve()]
+                if "file" in library
+                else sorted((folder / library["glob"]["include"].removesuffix("**")).resolve().rglob("*.py"))
+            )
         ]
         if not files:
             raise PipelineError("the pipeline has no source files")

@@ -17,9 +17,12 @@ fn json(run: &Run) -> Value {
 
 #[test]
 fn every_template_validates_applies_and_is_then_unchanged() {
-    for (template, table) in
-        [("minimal", "gold.daily_revenue"), ("sales", "gold_core.customer_metrics"), ("iris", "gold.iris_gold")]
-    {
+    for (template, table) in [
+        ("minimal", "gold.daily_revenue"),
+        ("sales", "gold_core.customer_metrics"),
+        ("iris", "gold.iris_gold"),
+        ("finance", "gold.gd_fx_features"),
+    ] {
         let project = new_project(template);
         let validated = project.medc(&["validate"]);
         assert_eq!(validated.code, Some(0), "{validated:?}");

@@ -7,6 +7,7 @@ mod databricks;
 mod evolution;
 mod examples;
 mod expectations;
+mod finance;
 mod iris;
 mod mistakes;
 mod odcs;

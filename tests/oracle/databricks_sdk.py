@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from databricks.sdk.service import catalog, iam, jobs, serving
+from databricks.sdk.service import catalog, iam, jobs, ml, serving
 
 # What a bundle's resource is to the API: its type, and what makes one where that takes keyword arguments. `None`: the bundle's
 # own form, which the API does not have.
@@ -18,6 +18,7 @@ TYPES = {
     "schemas": (catalog.SchemaInfo, catalog.SchemasAPI.create),
     "volumes": (catalog.VolumeInfo, catalog.VolumesAPI.create),
     "registered_models": (catalog.RegisteredModelInfo, catalog.RegisteredModelsAPI.create),
+    "experiments": (ml.Experiment, ml.ExperimentsAPI.create_experiment),
     "model_serving_endpoints": (None, serving.ServingEndpointsAPI.create),
     "secret_scopes": (None, None),
 }

@@ -85,7 +85,8 @@ with mlflow.start_run(run_name=f"{given['use_case']}-{given['environment']}", ta
         }
     )
     mlflow.log_metric("validation_mae_of_change", -search.best_score_)
-    mlflow.sklearn.log_model(model, name="model", signature=infer_signature(features, model.predict(features)))
+    signature = infer_signature(features, model.predict(features))
+    mlflow.sklearn.log_model(model, name="model", signature=signature, serialization_format="cloudpickle")
 
 dbutils.jobs.taskValues.set(key="mlflow_run", value=run.info.run_id)
 print(f"run {run.info.run_id}: {len(train)} rows up to {train['quoted_on'].iloc[-1]}, {search.best_params_}")

@@ -64,10 +64,11 @@ fn pyproject(project: &spec::ProjectHeader, package: &str) -> String {
     let description = serde_json::Value::from(description);
     format!(
         "[project]\nname = \"{name}\"\nversion = \"0.1.0\"\ndescription = {description}\nrequires-python = \">=3.10\"\ndependencies = []\n\n\
-         [dependency-groups]\ndev = [\"databricks-sdk\", \"mypy\", \"pyspark\", \"pytest\", \"ruff\"]\n\n\
+         [dependency-groups]\ndev = [\"databricks-sdk\", \"mypy\", \"pyspark~=4.1.0\", \"pytest\", \"ruff\"]\n\n\
          [build-system]\nrequires = [\"hatchling\"]\nbuild-backend = \"hatchling.build\"\n\n\
          [tool.hatch.build.targets.wheel]\npackages = [\"src/{package}\"]\n\n\
          [tool.ruff]\nline-length = 120\nsrc = [\"src\"]\n\n\
-         [tool.mypy]\nmypy_path = \"src\"\nexplicit_package_bases = true\n"
+         [tool.pytest.ini_options]\npythonpath = [\"src\"]\ntestpaths = [\"tests\"]\n\n\
+         [tool.mypy]\nfiles = [\"src/{package}\", \"tests\"]\nmypy_path = [\"src\", \"tests\"]\nexplicit_package_bases = true\n"
     )
 }

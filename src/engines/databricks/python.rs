@@ -159,7 +159,7 @@ fn is_invisible(character: char) -> bool {
 }
 
 /// Columns on a screen, at most: what is not ASCII may be two wide.
-fn width(text: &str) -> usize {
+pub(super) fn width(text: &str) -> usize {
     text.chars().map(|character| if character.is_ascii() { 1 } else { 2 }).sum()
 }
 

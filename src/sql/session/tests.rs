@@ -44,6 +44,17 @@ fn values_are_sparks() {
             "select avg(x) from (values (cast(1.10 as decimal(10,2))), (cast(2.21 as decimal(10,2)))) as t(x)",
             "1.655000",
         ),
+        (
+            "select k, avg(x) from (values (1, 1.00), (1, 1.00), (1, 3.00), (2, -1.00), (2, -1.00), (2, -3.00), (3, null)) as t(k, x) \
+             group by k order by k",
+            "1 1.666667; 2 -1.666667; 3 NULL",
+        ),
+        (
+            "select avg(x) over (order by k rows between 2 preceding and current row) from \
+             (values (1, 1.0), (2, 1.0), (3, 3.0), (4, 4.0)) as t(k, x)",
+            "1.00000; 1.00000; 1.66667; 2.66667",
+        ),
+        ("select avg(x), mean(x) from (values (1), (2)) as t(x)", "1.5 1.5"),
         ("select cast('2024-01-02 03:04:05' as timestamp) = timestamp '2024-01-02 03:04:05'", "true"),
         ("select coalesce(null, 1), nullif(1, 1), if(true, 1, 2)", "1 NULL 1"),
         ("select concat('a', null), concat_ws('-', 'a', null, 'b')", "NULL a-b"),
