@@ -16,6 +16,7 @@ pub mod expression;
 mod json;
 pub mod lineage;
 mod keywords;
+pub mod literals;
 mod locate;
 mod operators;
 pub mod parse;

@@ -135,9 +135,11 @@ fn scalar_text(text: &str, in_list: bool) -> String {
     format!("\"{text}\"")
 }
 
-/// Whether all readers take a character as it stands. They disagree on whether U+2028 and U+2029 end a line.
+/// Whether all readers take a character as it stands, and show it where it is. They disagree on whether U+2028 and U+2029 end a
+/// line.
 fn is_printable(character: char) -> bool {
-    !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    !character.is_control()
+        && !matches!(character, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
 }
 
 /// In double quotes, with escapes that YAML 1.1 and 1.2 share.

@@ -316,6 +316,10 @@ class Pipeline:
         for key, clause in (("partition_cols", "PARTITIONED BY"), ("cluster_by", "CLUSTER BY")):
             if dataset.options.get(key):
                 clauses += f" {clause} ({', '.join(f'`{one}`' for one in dataset.options[key])})"
+        comment = dataset.options.get("comment")
+        if comment:
+            escaped = comment.replace("\\", "\\\\").replace("'", "\\'").replace("${", "$\\{")
+            clauses += f" COMMENT '{escaped}'"
         self.spark.sql(f"CREATE TABLE IF NOT EXISTS {name} (\n{columns}\n) USING DELTA{clauses}")
 
     def _merge(self, name: str, dataset: Dataset, reading: list[str]) -> dict[str, int]:

@@ -26,7 +26,7 @@ from package import (
     Write,
     build,
 )
-from package.unity import named, split
+from package.statements import named, split
 from pyspark.sql import SparkSession
 
 LAYERS = ("bronze", "silver", "gold", "quality", "ml_registry")

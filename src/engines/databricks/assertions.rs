@@ -7,6 +7,7 @@ use crate::engines::databricks::python::Py;
 use crate::engines::databricks::queries;
 use crate::ir::{Assertion, ColumnsTest, Distribution, Measure, Node, OnViolation, Reference, Severity, Sql, Test};
 use crate::name::TableName;
+use crate::sql::literals;
 use crate::sql::rename::{self, Kind, NewName};
 
 /// The view that holds the rows which are judged.
@@ -132,7 +133,8 @@ fn of_rows(node: &Node, sql: &Sql, kind: Kind) -> String {
             NewName { text: queries::reference(table), keeps_name: true }
         }
     };
-    rename::rename(&sql.text, kind, &new_name).unwrap_or_else(|_| sql.text.to_string())
+    let renamed = rename::rename(&sql.text, kind, &new_name).unwrap_or_else(|_| sql.text.to_string());
+    literals::unsubstituted(&renamed).into_owned()
 }
 
 /// A table that a check names; its own name is the rows under test.

@@ -3,7 +3,8 @@
 use crate::check::Checked;
 use crate::check::privacy::private_columns;
 use crate::engines::databricks::assertions::{self, word};
-use crate::engines::databricks::python::Py;
+use crate::engines::databricks::python::{self, Py};
+use crate::engines::databricks::tables;
 use crate::ir::{
     Body, Contract, ContractColumn, Delimited, Ingest, Input, Node, NodeId, OnViolation, Reader, Relation, WriteMode,
 };
@@ -75,7 +76,7 @@ pub(super) fn of_group(checked: &Checked, name: &str, tables: &[InGroup], packag
 pub(super) fn declaration(checked: &Checked, id: NodeId, beside: &Beside, sequence: &[String]) -> String {
     let node = checked.graph.node(id);
     let mut arguments: Arguments = vec![(Some("name"), Py::Text(node.name.to_string()))];
-    arguments.extend(node.description.as_deref().map(|text| (Some("description"), Py::text(text))));
+    arguments.extend(tables::description(node).map(|text| (Some("description"), Py::text(text))));
     arguments.push((Some("rows"), rows(node, beside.query.as_deref())));
     if beside.query.is_none() || node.contract.is_none() {
         let schema = checked.typed(id).schema.as_ref();
@@ -115,23 +116,41 @@ pub(super) fn declaration(checked: &Checked, id: NodeId, beside: &Beside, sequen
 
 /// The first cell: what the table is. Each line stays a comment, whatever a description holds.
 fn heading(node: &Node) -> String {
-    let lines = ["%md".to_owned()].into_iter().chain(description(node));
+    let lines = description(node);
+    let lines = ["%md".to_owned()].into_iter().chain(lines.iter().map(|line| without_html(line)));
     lines.map(|line| format!("# MAGIC {line}").trim_end().to_owned()).collect::<Vec<_>>().join("\n")
+}
+
+/// A line of Markdown whose `<` begins no HTML.
+fn without_html(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    let mut rest = line.chars().peekable();
+    while let Some(character) = rest.next() {
+        let is_tag = |next: &char| next.is_ascii_alphabetic() || matches!(next, '/' | '!' | '?');
+        if character == '<' && rest.peek().is_some_and(is_tag) {
+            text.push('\\');
+        }
+        text.push(character);
+    }
+    text
 }
 
 /// What the table is, as Markdown. No line holds a control character.
 pub(super) fn description(node: &Node) -> Vec<String> {
     let mut lines = vec![format!("# {}", node.name)];
     for text in [node.description.as_deref(), node.contract.as_ref().and_then(|found| found.description.as_deref())] {
-        lines.extend(text.iter().flat_map(|text| text.lines()).map(|line| {
-            line.chars().map(|character| if character.is_control() { ' ' } else { character }).collect::<String>()
-        }));
+        lines.extend(text.iter().flat_map(|text| text.lines()).map(visible));
     }
     if let Some(owner) = &node.owner {
-        lines.push(format!("Owner: {}", owner.replace(char::is_control, " ")));
+        lines.push(format!("Owner: {}", visible(owner)));
     }
     lines.dedup();
     lines
+}
+
+/// A line without characters that would end it, or show it otherwise than it is.
+fn visible(line: &str) -> String {
+    line.replace(python::is_invisible, " ")
 }
 
 /// The import of what declarations use, and more classes and functions, sorted as ruff sorts: classes before functions.
@@ -234,12 +253,13 @@ fn contract(contract: &Contract) -> Py {
 }
 
 fn column(promised: &ContractColumn) -> Py {
-    let ContractColumn { column, tags, .. } = promised;
+    let ContractColumn { column, tags, description, .. } = promised;
     let mut arguments =
         vec![(None, Py::Text(column.name.to_lowercase())), (None, Py::Text(column.data_type.to_string()))];
     if !column.nullable {
         arguments.push((Some("nullable"), Py::Bool(false)));
     }
+    arguments.extend(description.as_deref().map(|text| (Some("comment"), Py::text(text))));
     if !tags.is_empty() {
         arguments.push((Some("tags"), Py::texts(tags)));
     }

@@ -34,6 +34,7 @@ const MODULES: &[(&str, &str)] = &[
     module!("registry.py"),
     module!("run.py"),
     module!("shape.py"),
+    module!("statements.py"),
     module!("table.py"),
     module!("unity.py"),
     module!("verdicts.py"),
@@ -60,8 +61,8 @@ pub(super) fn files(project: &spec::ProjectHeader, package: &str, targets: &[Tar
 fn pyproject(project: &spec::ProjectHeader, package: &str) -> String {
     let name = package.replace('_', "-");
     let description = project.description.as_deref().unwrap_or("Tables of a medallion lakehouse");
-    // JSON's text literals are TOML's basic strings.
-    let description = serde_json::Value::from(description);
+    // JSON's text literals are TOML's basic strings, which take no character that deletes.
+    let description = serde_json::Value::from(description).to_string().replace('\u{7f}', "\\u007f");
     format!(
         "[project]\nname = \"{name}\"\nversion = \"0.1.0\"\ndescription = {description}\nrequires-python = \">=3.10\"\ndependencies = []\n\n\
          [dependency-groups]\ndev = [\"databricks-sdk\", \"mypy\", \"pyspark~=4.1.0\", \"pytest\", \"ruff\"]\n\n\

@@ -9,10 +9,16 @@ use crate::check::Checked;
 use crate::ir::{Body, Computed, Input, Node, NodeId, Operation, Ordering, Relation, Sql};
 use crate::kind;
 use crate::name::{self, TableName};
+use crate::sql::literals;
 use crate::sql::rename::{self, Kind, NewName, quoted};
 
 /// The view that holds the rows of `from`, cast.
 const CAST_ROWS: &str = "cast_rows";
+
+/// A text as a literal that comes out of Spark as it went in, from whatever file it is read.
+pub(super) fn literal(text: &str) -> String {
+    literals::unsubstituted(&kind::text_literal(text)).replace('\r', "\\r")
+}
 
 /// A table where a query reads it.
 pub(super) fn reference(table: &TableName) -> String {
@@ -23,7 +29,8 @@ pub(super) fn reference(table: &TableName) -> String {
 /// A text with the project's tables named for Databricks. A text that does not parse was reported long ago.
 pub(super) fn renamed(sql: &str, kind: Kind) -> String {
     let new_name = |table: &TableName| NewName { text: reference(table), keeps_name: true };
-    rename::rename(sql, kind, &new_name).unwrap_or_else(|_| sql.to_owned())
+    let renamed = rename::rename(sql, kind, &new_name).unwrap_or_else(|_| sql.to_owned());
+    literals::unsubstituted(&renamed).into_owned()
 }
 
 /// The query that gives a node's rows; `None` where they are read from files, or are another table's as they are.
@@ -174,16 +181,18 @@ fn select(kept: String, new: impl Iterator<Item = String>, last: &str) -> String
     format!("SELECT\n{}\nFROM {last}", items.join(",\n"))
 }
 
-/// Two blanks in front of each line; lines within a text literal cannot be told apart and are rare, so a text with quotes over
-/// several lines stays as it is.
+/// Two blanks in front of each line, but for lines that begin within a text literal.
 fn indented(query: &str) -> String {
-    let spans_lines = query.lines().any(|line| line.matches('\'').count() % 2 == 1);
-    if spans_lines {
-        return query.to_owned();
+    let literals = literals::ranges(query);
+    let mut text = String::with_capacity(query.len());
+    let mut start = 0;
+    for line in query.split_inclusive('\n') {
+        let is_within = literals.iter().any(|range| range.start < start && start < range.end);
+        if !is_within && !line.trim().is_empty() {
+            text.push_str("  ");
+        }
+        text.push_str(line);
+        start += line.len();
     }
-    query
-        .lines()
-        .map(|line| if line.is_empty() { String::new() } else { format!("  {line}") })
-        .collect::<Vec<_>>()
-        .join("\n")
+    text
 }

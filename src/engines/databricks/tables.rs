@@ -5,10 +5,9 @@
 //! `{layer}.table`, which the package replaces, as not every clause takes an `IDENTIFIER`.
 
 use crate::check::Checked;
-use crate::engines::databricks::queries;
+use crate::engines::databricks::queries::{self, literal};
 use crate::graph::Graph;
 use crate::ir::{Contract, ContractColumn, DataType, Node, NodeId, Schema, Test, WriteMode};
-use crate::kind;
 use crate::name::{self, same};
 use crate::sql::rename::quoted;
 
@@ -32,7 +31,7 @@ pub(super) fn create(checked: &Checked, id: NodeId) -> Option<String> {
         text.extend(["CLUSTER BY (", &list(&node.write.cluster_by), ")\n"]);
     }
     if let Some(description) = description(node) {
-        text.extend(["COMMENT ", &kind::text_literal(description), "\n"]);
+        text.extend(["COMMENT ", &literal(description), "\n"]);
     }
     let mut properties = Vec::new();
     if let Some(contract) = &node.contract {
@@ -40,10 +39,8 @@ pub(super) fn create(checked: &Checked, id: NodeId) -> Option<String> {
         properties.extend(contract.version.as_deref().map(|version| ("medc.contract_version", version)));
     }
     if !properties.is_empty() {
-        let pairs: Vec<String> = properties
-            .iter()
-            .map(|(key, value)| format!("{} = {}", kind::text_literal(key), kind::text_literal(value)))
-            .collect();
+        let pairs: Vec<String> =
+            properties.iter().map(|(key, value)| format!("{} = {}", literal(key), literal(value))).collect();
         text.extend(["TBLPROPERTIES (", &pairs.join(", "), ")\n"]);
     }
     Some(text)
@@ -74,7 +71,7 @@ fn columns(checked: &Checked, id: NodeId) -> Option<Vec<String>> {
             line.push_str(" NOT NULL");
         }
         if let Some(comment) = comment {
-            line.extend([" COMMENT ", &kind::text_literal(comment)]);
+            line.extend([" COMMENT ", &literal(comment)]);
         }
         line
     });
@@ -94,7 +91,7 @@ pub(super) fn schema(checked: &Checked, id: NodeId) -> Option<String> {
     Some(format!("{}\n", lines.join(",\n")))
 }
 
-fn description(node: &Node) -> Option<&str> {
+pub(super) fn description(node: &Node) -> Option<&str> {
     let promised = || node.contract.as_ref().and_then(|contract| contract.description.as_deref());
     node.description.as_deref().or_else(promised)
 }
@@ -188,7 +185,7 @@ fn primary_key(node: &Node) -> Option<String> {
 }
 
 fn tags(node: &Node, kind: &str, table: &str) -> Vec<String> {
-    let pair = |(key, value): (&str, &str)| format!("{} = {}", kind::text_literal(key), kind::text_literal(value));
+    let pair = |(key, value): (&str, &str)| format!("{} = {}", literal(key), literal(value));
     let mut of_table: Vec<(&str, &str)> = Vec::new();
     of_table.extend(node.owner.as_deref().map(|owner| ("owner", owner)));
     of_table.extend(node.tags.iter().map(|tag| (tag.as_str(), "")));

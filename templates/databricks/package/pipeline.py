@@ -27,10 +27,9 @@ from .contract import CastRows
 from .files import Files
 from .judge import Bench, mark_of, takes_out, violated
 from .observed import ORIGINAL
-from .publish import literal_names, text
 from .run import Run, quoted
+from .statements import literal, literal_names, named
 from .table import Cast, Query, Table
-from .unity import named
 
 # What Databricks adds to open-source Spark's module: expectations, AUTO CDC, private tables.
 dp: Any = pipelines
@@ -332,7 +331,7 @@ class _Datasets:
             str(place) for place, check in enumerate(self.table.checks) if check in self.apart and _blocks(check)
         ]
         broken = f"place IN ({', '.join(blocking)}) AND NOT success" if blocking else "false"
-        told = text(f"{self.table.name} keeps its old rows: see {self.table.name}_checks")
+        told = literal(f"{self.table.name} keeps its old rows: see {self.table.name}_checks")
         checks = self.run.name(f"{self.table.name}_checks")
         all_hold = f"SELECT if(count_if({broken}) = 0, true, CAST(raise_error({told}) AS BOOLEAN)) FROM {checks}"
         rows = f"{self.key}_rows"

@@ -17,6 +17,7 @@ from pyspark.sql import types as T
 from . import files
 from .files import Files
 from .run import Run, quoted, temporary
+from .statements import literal, literal_names
 from .table import Table
 
 
@@ -105,11 +106,11 @@ class Landing:
         self.run.spark.sql(
             f"CREATE TABLE IF NOT EXISTS {self.name} ({columns}, {files.WRONG} STRING, {files.FILE} STRING) USING DELTA"
         )
-        given = ", ".join(f"{text(key)} = {text(value)}" for key, value in options.items())
+        given = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in options.items())
         chosen = ", ".join(map(quoted, names))
         self.run.spark.sql(
             f"COPY INTO {self.name}\n"
-            f"FROM (SELECT {chosen}, {files.WRONG}, _metadata.file_path AS {files.FILE} FROM {text(path)})\n"
+            f"FROM (SELECT {chosen}, {files.WRONG}, _metadata.file_path AS {files.FILE} FROM {literal(path)})\n"
             f"FILEFORMAT = {form}\nFORMAT_OPTIONS ({given})"
         )
 
@@ -147,12 +148,6 @@ def plain(name: str) -> str:
     return re.sub(r"\W", "_", name)
 
 
-def text(value: str) -> str:
-    """A text in SQL."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
-    return f"'{escaped}'"
-
-
 def publish(run: Run, table: Table, rows: DataFrame, landing: Landing | None) -> None:
     """Makes the rows part of the table, in one commit."""
     if table.write.mode == "view":
@@ -171,6 +166,7 @@ def publish(run: Run, table: Table, rows: DataFrame, landing: Landing | None) ->
     else:
         _overwrite(run, table, rows)
         _cluster(run, table)
+    _describe(run, table)
 
 
 def _overwrite(run: Run, table: Table, rows: DataFrame) -> None:
@@ -192,6 +188,19 @@ def _cluster(run: Run, table: Table) -> None:
     detail = run.spark.sql(f"DESCRIBE DETAIL {name}").select("clusteringColumns").collect()[0][0]
     if [column.lower() for column in detail or []] != wanted:
         run.spark.sql(f"ALTER TABLE {name} CLUSTER BY ({', '.join(map(quoted, wanted))})")
+
+
+def _describe(run: Run, table: Table) -> None:
+    """Says of the table and its columns what the project says of them, where it does not stand there yet."""
+    name = run.name(table.name)
+    stored = run.spark.sql(f"DESCRIBE DETAIL {name}").select("description").collect()[0][0]
+    if table.description and stored != table.description:
+        run.spark.sql(f"COMMENT ON TABLE {name} IS {literal(table.description)}")
+    comments = {column.name.lower(): column.comment for column in table.contract.columns} if table.contract else {}
+    for field in run.spark.table(name).schema.fields:
+        comment = comments.get(field.name.lower())
+        if comment and field.metadata.get("comment") != comment:
+            run.spark.sql(f"ALTER TABLE {name} ALTER COLUMN {quoted(field.name)} COMMENT {literal(comment)}")
 
 
 def _merge(run: Run, table: Table, rows: DataFrame) -> None:
@@ -240,7 +249,7 @@ def _ddl(data_type: T.DataType) -> str:
 
 
 def _view(run: Run, table: Table) -> None:
-    comment = f"COMMENT {text(table.description)} " if table.description else ""
+    comment = f"COMMENT {literal(table.description)} " if table.description else ""
     run.spark.sql(f"CREATE OR REPLACE VIEW {run.name(table.name)} {comment}AS\n{_view_query(run, table)}")
 
 
@@ -263,13 +272,3 @@ def _view_query(run: Run, table: Table) -> str:
     ]
     start = f"SELECT {', '.join(columns)} FROM {run.name(table.rows.table)}"
     return f"WITH cast_rows AS ({start})\nSELECT * FROM (\n{query}\n)"
-
-
-def literal_names(run: Run, query: str) -> str:
-    """A query with its tables named as they are now."""
-
-    def name(found: re.Match[str]) -> str:
-        layer = (found[1] or found[2]).replace("``", "`")
-        return f"{run.schema(layer)}{found[3]}"
-
-    return re.sub(r"IDENTIFIER\(:(?:`((?:[^`]|``)+)`|(\w+)) \|\| '(\.[^']*)'\)", name, query)

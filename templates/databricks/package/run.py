@@ -18,6 +18,11 @@ def quoted(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
 
 
+def read(file: Path) -> str:
+    """A file's text, with its line ends as they are."""
+    return file.read_bytes().decode("utf-8")
+
+
 @dataclass(frozen=True)
 class Run:
     """Where tables lie, and what the job said."""
@@ -93,7 +98,7 @@ class Run:
 
     def text(self, file: str) -> str:
         """The statement in a file below `src/sql`."""
-        return self.file(file).read_text(encoding="utf-8").strip().removesuffix(";")
+        return read(self.file(file)).strip().removesuffix(";")
 
     def sql(self, statement: str) -> DataFrame:
         """Runs a statement with the layers' schemas as parameters."""

@@ -16,6 +16,7 @@ class Column:
     name: str
     data_type: str
     nullable: bool = True
+    comment: str = ""
     tags: Sequence[str] = ()
 
 

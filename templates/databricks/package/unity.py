@@ -7,12 +7,10 @@ refer to them.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from .run import Run
-
-_TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|`[^`]*`|--[^\n]*|/\*.*?\*/|;""", re.DOTALL)
+from .run import Run, read
+from .statements import named, split
 
 
 def apply_unity_statements(run: Run, tables: Sequence[str] = ()) -> None:
@@ -21,30 +19,6 @@ def apply_unity_statements(run: Run, tables: Sequence[str] = ()) -> None:
     known = dict.fromkeys(f"{file.parent.name}.{file.name.partition('.')[0]}" for file in found)
     wanted = tables or run.tables or list(known)
     files = [file for table in wanted if (file := run.file(f"{table.replace('.', '/', 1)}.unity.sql")).is_file()]
-    statements = [statement for file in files for statement in split(file.read_text(encoding="utf-8"))]
+    statements = [statement for file in files for statement in split(read(file))]
     for statement in sorted(statements, key=lambda text: " FOREIGN KEY " in text):
         run.spark.sql(named(run, statement))
-
-
-def named(run: Run, statement: str) -> str:
-    """The statement with the layers' schemas in it. Names and literals are left as they are."""
-
-    def replaced(token: re.Match[str]) -> str:
-        return run.schema(token[1]) if token[1] else token[0]
-
-    return re.sub(_TOKEN.pattern + r"|\{(\w+)\}", replaced, statement, flags=re.DOTALL)
-
-
-def split(text: str) -> list[str]:
-    """The statements of a text, which semicolons separate outside of quotes and comments."""
-    statements, begin = [], 0
-    for token in _TOKEN.finditer(text):
-        if token[0] == ";":
-            statements.append(text[begin : token.start()])
-            begin = token.end()
-    statements.append(text[begin:])
-    return [statement.strip() for statement in statements if _says_something(statement)]
-
-
-def _says_something(statement: str) -> bool:
-    return bool(re.sub(r"--[^\n]*|/\*.*?\*/", "", statement, flags=re.DOTALL).strip())

@@ -30,8 +30,8 @@ from .checks import (
     Window,
 )
 from .judge import among, columns_found, considering, mark_of, pairs, takes_out, violated
-from .publish import literal_names
 from .run import Run, quoted
+from .statements import literal_names
 from .table import Table
 
 _COUNTS = ("n_rows", "n_considered", "n_violating")
