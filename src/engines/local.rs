@@ -27,6 +27,7 @@ mod assertions;
 mod cast;
 mod compared;
 mod contract;
+mod damage;
 mod evolution;
 mod failure;
 pub mod history;
@@ -191,17 +192,20 @@ pub fn apply(
     progress: &dyn Progress,
     held: &Held,
 ) -> RunReport {
-    if plan.is_empty() && held.died.is_none() {
+    if plan.is_empty() && held.died.is_empty() {
         return RunReport::default();
     }
     with_engine(checked, state, settings, progress, held, async |run| {
         let mut report = RunReport::default();
-        if let Some(died) = &held.died {
+        if !held.died.is_empty() {
             leftovers::sweep_all(&held.root, &run.settings.run_id).await;
+        }
+        for died in &held.died {
             if let Err(diagnostic) = ledger::complete(run, died).await {
                 report.diagnostics.push(diagnostic);
             }
         }
+        held.is_settled.store(true, Ordering::Relaxed);
         if plan.is_empty() {
             return report;
         }

@@ -1,8 +1,11 @@
 //! Errors of DataFusion, Arrow and Delta as diagnostics: what was being done to what, and the cause below.
 
+use std::io::ErrorKind;
+
 use deltalake::DeltaTableError;
 use deltalake::arrow::error::ArrowError;
 use deltalake::datafusion::common::DataFusionError;
+use deltalake::parquet::errors::ParquetError;
 
 use crate::diagnostic::{Diagnostic, Site, code};
 use crate::engines::local::ingest;
@@ -25,9 +28,61 @@ pub(super) fn execution(node: &Node, doing: &str, error: &DataFusionError) -> Di
     if let Some(carried) = carried(error).or_else(|| ingest::diagnostic_of(error).cloned()) {
         return carried;
     }
-    let diagnostic = Diagnostic::error(code::EXECUTION, format!("`{}` failed while {doing}", node.name))
-        .at(rows_site(node), "this table keeps its old rows");
-    explained(diagnostic, error)
+    let message = format!("`{}` failed while {doing}", node.name);
+    if let Some(of_disk) = of_disk(error) {
+        return no_room(message, of_disk).at(rows_site(node), "this table keeps its old rows");
+    }
+    let code = if is_of_file(error) { code::TABLE_BROKEN } else { code::EXECUTION };
+    explained(Diagnostic::error(code, message).at(rows_site(node), "this table keeps its old rows"), error)
+}
+
+/// Whether a query failed because a Parquet file is not one.
+fn is_of_file(error: &DataFusionError) -> bool {
+    match error.find_root() {
+        DataFusionError::ParquetError(_) => true,
+        DataFusionError::ArrowError(arrow, _) => matches!(arrow.as_ref(), ArrowError::ParquetError(_)),
+        _ => false,
+    }
+}
+
+/// The error of the file system below another one, if the disk is full or must not be written.
+fn of_disk<'e>(error: &'e (dyn std::error::Error + 'static)) -> Option<&'e std::io::Error> {
+    let mut cause = Some(error);
+    while let Some(current) = cause {
+        let io =
+            current.downcast_ref::<std::io::Error>().or_else(|| match current.downcast_ref::<DataFusionError>()? {
+                DataFusionError::IoError(io) => Some(io),
+                DataFusionError::External(inner) => of_disk(inner.as_ref()),
+                DataFusionError::ParquetError(inner) => of_disk(inner.as_ref()),
+                _ => None,
+            });
+        let io = io.or_else(|| match current.downcast_ref::<ParquetError>()? {
+            ParquetError::External(inner) => of_disk(inner.as_ref()),
+            _ => None,
+        });
+        if let Some(io) = io {
+            return is_of_disk(io.kind()).then_some(io);
+        }
+        cause = current.source();
+    }
+    None
+}
+
+fn is_of_disk(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::FileTooLarge
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::PermissionDenied
+    )
+}
+
+fn no_room(message: String, error: &std::io::Error) -> Diagnostic {
+    Diagnostic::error(code::WAREHOUSE, message)
+        .note(error.to_string())
+        .help("make room, or correct the permissions of the warehouse, and apply again: it goes on where it stopped")
 }
 
 /// An expectation that cannot be computed on the rows.
@@ -98,6 +153,10 @@ fn lower(text: &str) -> String {
 
 /// `doing` is a phrase such as `publishing its rows`.
 pub(super) fn delta(node: &Node, doing: &str, error: &DeltaTableError) -> Diagnostic {
+    if let Some(of_disk) = of_disk(error) {
+        let message = format!("`{}` failed while {doing}", node.name);
+        return no_room(message, of_disk).at(node.site.clone().key(), "this table keeps its old rows");
+    }
     Diagnostic::error(code::EXECUTION, format!("`{}` failed while {doing}", node.name))
         .at(node.site.clone().key(), "this table keeps its old rows")
         .note(error.to_string())

@@ -24,7 +24,7 @@ use crate::engines::local::contract::Casts;
 use crate::engines::local::evolution::{self, Evolution};
 use crate::engines::local::stage::{Stage, StagedFile, Writer};
 use crate::engines::local::table::{self, Publication};
-use crate::engines::local::{failure, staged};
+use crate::engines::local::{damage, failure, staged};
 use crate::ir::{Assertion, Dimension, Node, OnViolation, Test};
 
 /// A merge into a node's table.
@@ -111,6 +111,7 @@ impl Merging<'_> {
     ) -> Result<Publication, Vec<Diagnostic>> {
         let failed = |error: &DataFusionError| self.failed(error);
         let keys = Arc::new(self.staged_keys(context, files).await.map_err(|error| failed(&error))?);
+        damage::check_files(self.stage.folder(), existing).map_err(|broken| vec![*broken])?;
         let state = existing.snapshot().map_err(|error| vec![failure::delta(self.node, "merging its rows", &error)])?;
         let mut removes = Vec::new();
         let casts = Arc::default();

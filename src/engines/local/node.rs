@@ -31,7 +31,7 @@ use crate::engines::local::spool::{self, Spool};
 use crate::engines::local::stage::{Stage, StagedFile, Writer};
 use crate::engines::local::staged::{Passed, streamed};
 use crate::engines::local::table::{self, Publication, Publishing};
-use crate::engines::local::{NodeReport, Outcome, Run, failure, leftovers, merge};
+use crate::engines::local::{NodeReport, Outcome, Run, damage, failure, leftovers, merge};
 use crate::ir::{Body, Input, Node, NodeId, OnViolation, Relation, WriteMode};
 use crate::name::TableName;
 use crate::plan::definition::parts;
@@ -51,7 +51,15 @@ pub(super) async fn run(run: &Run<'_>, action: &Action) -> NodeReport {
     };
     report.outcome = match attempt(run, action, &mut report).await {
         Ok(outcome) => outcome,
-        Err(diagnostics) => Outcome::Failed { diagnostics },
+        Err(mut diagnostics) => {
+            for diagnostic in diagnostics.iter_mut().filter(|one| one.code == code::TABLE_BROKEN && one.help.is_none())
+            {
+                if let Some(found) = damage::find(run, action.node).await {
+                    *diagnostic = Diagnostic { labels: std::mem::take(&mut diagnostic.labels), ..found };
+                }
+            }
+            Outcome::Failed { diagnostics }
+        }
     };
     report.duration = begun.elapsed();
     report

@@ -126,10 +126,18 @@ impl Stage {
             path.extend([self.schema.field(*place).name(), "=", &value, "/"]);
         }
         std::fs::create_dir_all(self.folder.join(&path))?;
-        let number = self.n_files.fetch_add(1, Ordering::Relaxed);
-        // Writing to a `String` cannot fail.
-        let _ = write!(path, "part-{number:05}{MARK}{}.snappy.parquet", self.run_id);
-        let full = self.folder.join(&path);
+        let folder = path.len();
+        // A run may stage for a table twice: to add what an earlier run missed, or to try again.
+        let full = loop {
+            let number = self.n_files.fetch_add(1, Ordering::Relaxed);
+            path.truncate(folder);
+            // Writing to a `String` cannot fail.
+            let _ = write!(path, "part-{number:05}{MARK}{}.snappy.parquet", self.run_id);
+            let full = self.folder.join(&path);
+            if !full.exists() {
+                break full;
+            }
+        };
         self.created.lock().unwrap_or_else(PoisonError::into_inner).push(full.clone());
         Ok((full, path))
     }
@@ -203,7 +211,7 @@ impl Writer {
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
                 let (path, relative) = self.stage.create(&values)?;
-                let writer = ArrowWriter::try_new(File::create(&path)?, rows.schema(), Some(properties()))
+                let writer = ArrowWriter::try_new(File::create_new(&path)?, rows.schema(), Some(properties()))
                     .map_err(DataFusionError::from)?;
                 entry.insert(OpenFile { path, relative, writer, n_rows: 0 })
             }

@@ -23,6 +23,8 @@ use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError};
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::engines::local::damage;
+use crate::engines::local::failure::Carried;
 use crate::engines::local::stage::StagedFile;
 use crate::ir::{Contract, DataType, Schema};
 
@@ -64,6 +66,7 @@ pub(super) async fn readable(
     table: &DeltaTable,
 ) -> DataFusionResult<Readable> {
     let state = table.snapshot().map_err(external)?;
+    damage::check_files(folder, table).map_err(|broken| DataFusionError::External(Box::new(Carried(*broken))))?;
     let files = state.log_data();
     let mut n_rows = Some(0);
     let mut plain = state.metadata().partition_columns().is_empty()

@@ -1,5 +1,7 @@
 //! SIGKILL at random moments. Delays are drawn from a seed and scaled to the run's length.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 struct Random(u64);
@@ -42,7 +44,7 @@ fn a_killed_apply_leaves_every_table_as_before_or_as_after() {
     let from_nothing = lake.tables();
 
     let (mut n_killed, mut n_early, mut n_late) = (0, 0, 0);
-    let mut round = 0;
+    let (mut round, mut n_remembered) = (0, 0);
     while n_killed < n_kills {
         round += 1;
         let (start, before, after) =
@@ -81,8 +83,14 @@ fn a_killed_apply_leaves_every_table_as_before_or_as_after() {
             assert_eq!(tables.get(table), Some(rows), "{table} after round {round}");
         }
         assert_eq!(tables.len(), after.len());
+        let runs =
+            lake.project.medc(&["show", "medc.runs", "--format", "csv", "--columns", "run_id,status", "--limit", "0"]);
+        let ids: BTreeSet<&str> = runs.stdout.lines().map(|line| line.split(',').next().unwrap_or_default()).collect();
+        assert_eq!(ids.len(), runs.stdout.lines().count(), "each run once: {}", runs.stdout);
+        n_remembered += runs.stdout.matches(",died").count();
         assert_eq!(leftovers(&lake), Vec::<PathBuf>::new(), "round {round}");
     }
+    assert!(n_remembered > 0, "runs that died are remembered");
     println!("{n_killed} kills within {length:?}: {n_early} before any table was written, {n_late} after the end");
     assert!(n_late * 2 < n_kills, "most kills meet a run at work");
 }
