@@ -85,6 +85,8 @@ pub struct Node {
     pub feature_table: Option<FeatureTable>,
     /// Whether rows that only this table has may never be lost to a plan.
     pub prevent_destroy: bool,
+    /// What the project left to medc, as `key: value`; a plan tells it once, when the table is created.
+    pub defaults: Vec<String>,
 }
 
 /// That features of a model are looked up here by key, and by time where it has one.

@@ -200,7 +200,10 @@ pub fn plan(
                     action.definition = commit.map(|commit| definition::since(graph, id, commit)).unwrap_or_default();
                     let inputs: Vec<_> = inputs.iter().map(|input| (*input, planned.contains(input))).collect();
                     let changing = destruction::Changing { node, table, files, inputs: &inputs };
-                    action.losses = destruction::losses(&changing, change, &action.columns, graph, state);
+                    // What is refused loses nothing.
+                    if refusal(node, &action).is_none() {
+                        action.losses = destruction::losses(&changing, change, &action.columns, graph, state);
+                    }
                 }
                 planned.insert(id);
                 plan.actions.push(action);

@@ -232,7 +232,8 @@ pub struct Table {
     /// That models look features up here. Its keys are then never NULL, and unique together with the timestamp.
     pub feature_table: Option<FeatureTable>,
     /// Refuses every change that would lose rows which only this table has: building it anew from inputs that no longer give
-    /// them, dropping one of its columns, dropping the table. Default: false; such a change is asked about. Example: `true`.
+    /// them, dropping one of its columns, dropping the table. Default: false; such a change is asked about. On Databricks, where no
+    /// job drops a table, the layer's schema gets `lifecycle: {prevent_destroy: true}`. Example: `true`.
     #[serde(default)]
     pub prevent_destroy: bool,
 }
@@ -253,8 +254,7 @@ pub struct FeatureTable {
 #[serde(deny_unknown_fields)]
 pub struct Write {
     /// How new rows meet those that are there. Default: overwrite.
-    #[serde(default)]
-    pub mode: Mode,
+    pub mode: Option<Mode>,
     /// For `merge`: the columns by which a row is known.
     #[serde(default)]
     pub keys: Vec<String>,

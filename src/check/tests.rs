@@ -69,6 +69,7 @@ fn node(name: &str, body: Body, columns: Option<&str>) -> Node {
         dataset: None,
         feature_table: None,
         prevent_destroy: false,
+        defaults: Vec::new(),
     }
 }
 

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use super::arguments::{Apply, ResultFormat, Show};
+use super::arguments::{Apply, ResultFormat, Selection, Show};
+use super::plan::saved::{self, Saved};
 use super::progress::{Board, Telling};
 use super::stages::{Loaded, Planned, Session};
 use super::ui::{self, Paint, Tone};
@@ -32,6 +33,10 @@ const UNLISTED: &str = "its source cannot be listed";
 /// Plans and applies.
 pub(super) fn run(options: &Apply, session: &mut Session) -> CommandOutcome {
     let started = Instant::now();
+    let saved = options.plan.as_deref().map(saved::read).transpose()?;
+    if let Some(saved) = &saved {
+        for_environment(saved, session)?;
+    }
     let loaded = session.load();
     if let Ok(loaded) = &loaded
         && matches!(loaded.resolved.environment.place, Place::Databricks(_))
@@ -41,7 +46,8 @@ pub(super) fn run(options: &Apply, session: &mut Session) -> CommandOutcome {
     if options.run.is_some() {
         return Err(Failure::asked("`--run` is for environments on Databricks", Some("remove `--run`".to_owned())));
     }
-    let outcome = loaded.map_err(Failure::from).and_then(|loaded| plan_and_apply(options, loaded, session));
+    let outcome =
+        loaded.map_err(Failure::from).and_then(|loaded| plan_and_apply(options, saved.as_ref(), loaded, session));
     let applied = match outcome {
         Ok(applied) => Some(applied),
         Err(Failure::Reported) => None,
@@ -79,10 +85,40 @@ struct Applied {
     report: RunReport,
 }
 
-fn plan_and_apply(options: &Apply, loaded: Loaded, session: &mut Session) -> Result<Applied, Failure> {
-    let planning = plans::asked(&loaded, &options.selection, options.allow_destructive)?;
+/// A saved plan is of one environment.
+fn for_environment(saved: &Saved, session: &mut Session) -> Result<(), Failure> {
+    match &session.global.target {
+        Some(asked) if !crate::name::same(asked, &saved.environment) => Err(Failure::asked(
+            format!("the plan is for the environment `{}`, and `-t {asked}` asks for another", saved.environment),
+            Some("leave `-t` out".to_owned()),
+        )),
+        Some(_) => Ok(()),
+        None => {
+            session.global.target = Some(saved.environment.clone());
+            Ok(())
+        }
+    }
+}
+
+fn plan_and_apply(
+    options: &Apply,
+    saved: Option<&Saved>,
+    loaded: Loaded,
+    session: &mut Session,
+) -> Result<Applied, Failure> {
+    let (selection, may_destroy) = match saved {
+        Some(saved) => {
+            let selection = Selection { select: saved.select.clone(), full_refresh: saved.full_refresh };
+            (selection, saved.allow_destructive)
+        }
+        None => (options.selection.clone(), options.allow_destructive),
+    };
+    let planning = plans::asked(&loaded, &selection, may_destroy)?;
     let planned = session.plan(&loaded, &planning)?;
-    agreement::seek(options, &loaded, &planned, session)?;
+    if let Some(saved) = saved {
+        saved::hold(saved, &loaded, &planned, session)?;
+    }
+    agreement::seek(options, may_destroy, &loaded, &planned, session)?;
     let mut settings = settings(&loaded, session);
     if let Some(seconds) = options.lock_wait {
         settings.lock_wait = Duration::from_secs(seconds);

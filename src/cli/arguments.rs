@@ -199,7 +199,7 @@ pub(super) enum FindingsFormat {
 }
 
 /// Which tables a command is for, and how anew.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Selection {
     /// Only these tables: `name`, `layer.*`, `+x` with all that it reads, `x+` with all that reads it, `tag:daily`,
     /// `layer:silver`; several are joined, `a,b` is what both have
@@ -214,6 +214,8 @@ pub(super) struct Selection {
 #[command(after_help = "Examples:
   medc plan
   medc plan --select +gold.daily_sales
+  medc plan --why silver.sales
+  medc plan --out plan.json && medc apply plan.json
   medc plan --format json --exit-code
   medc plan --format markdown > comment.md")]
 pub(super) struct Plan {
@@ -234,6 +236,12 @@ pub(super) struct Plan {
     /// Exit with 3 when there are changes
     #[arg(long)]
     pub(super) exit_code: bool,
+    /// Write the plan to a file as well, for `medc apply FILE`
+    #[arg(long, value_name = "FILE")]
+    pub(super) out: Option<PathBuf>,
+    /// Explain one table: each part of its fingerprint, its inputs and files, as they were and as they are
+    #[arg(long, value_name = "TABLE", conflicts_with_all = ["out", "markdown"])]
+    pub(super) why: Option<String>,
 }
 
 impl Plan {
@@ -264,8 +272,12 @@ pub(super) enum ResultFormat {
   medc apply
   medc apply --select 'silver.*'
   medc apply --full-refresh --select bronze.sales_raw+
+  medc apply plan.json                      what `medc plan --out plan.json` showed, and nothing else
   medc apply -t prod --yes --run sales      deploy to Databricks and run a job")]
 pub(super) struct Apply {
+    /// A plan that `medc plan --out` wrote: exactly that is done, or nothing
+    #[arg(value_name = "PLAN", conflicts_with_all = ["select", "full_refresh", "run"])]
+    pub(super) plan: Option<PathBuf>,
     #[command(flatten)]
     pub(super) selection: Selection,
     /// How many seconds to wait for another apply on the same warehouse [default: 600]

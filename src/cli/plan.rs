@@ -18,6 +18,8 @@ use crate::state::Orphan;
 mod human;
 mod machine;
 mod markdown;
+pub(super) mod saved;
+mod why;
 mod words;
 
 pub(super) use human::{done, no_changes};
@@ -61,6 +63,23 @@ pub(super) fn run(options: &arguments::Plan, session: &mut Session) -> Outcome {
         Err(Failure::Reported) => None,
         Err(failure) => return Err(failure),
     };
+    if let (Some(table), Some(shown)) = (&options.why, &shown) {
+        session.show_findings()?;
+        let written = match options.format() {
+            PlanFormat::Json => {
+                let value = why::machine(&why::of(shown, table)?);
+                format!("{}\n", serde_json::to_string_pretty(&value).expect("plain JSON"))
+            }
+            PlanFormat::Human | PlanFormat::Markdown => {
+                why::human(&why::of(shown, table)?, session.console.paint_data())
+            }
+        };
+        session.console.data(&written)?;
+        return Ok(if session.diagnostics.n_errors() == 0 { Done::Well } else { Done::Unwell });
+    }
+    if let (Some(file), Some(shown)) = (&options.out, &shown) {
+        saved::write(file, shown, options, session)?;
+    }
     let is_well = session.diagnostics.n_errors() == 0;
     let has_changes = shown.as_ref().is_some_and(|shown| !shown.plan().is_empty());
     if options.github {
@@ -75,7 +94,8 @@ pub(super) fn run(options: &arguments::Plan, session: &mut Session) -> Outcome {
                 session.console.data(&human::plan(&shown, session.console.paint_data()))?;
             }
             if has_changes {
-                session.console.hint("run `medc apply` to make these changes")?;
+                let file = options.out.as_ref().map(|file| format!(" {}", file.display())).unwrap_or_default();
+                session.console.hint(&format!("run `medc apply{file}` to make these changes"))?;
             }
         }
         PlanFormat::Markdown => {

@@ -94,6 +94,7 @@ fn lower(
         assertions: Vec::new(),
         feature_table: None,
         prevent_destroy: false,
+        defaults: Vec::new(),
         dataset: Some(Dataset {
             model: spec.model_name.clone(),
             version: spec.version,

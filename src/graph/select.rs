@@ -191,6 +191,7 @@ mod tests {
                 dataset: None,
                 feature_table: None,
                 prevent_destroy: false,
+                defaults: Vec::new(),
             };
             (node.name.clone(), node)
         };

@@ -46,6 +46,7 @@ pub(super) fn lower(
         diagnostics,
     );
     contract::imported_assertions(&table.imported, columns, &mut assertions, diagnostics);
+    let defaults = defaults(&spec.write, &write);
     let feature_table = spec
         .feature_table
         .as_ref()
@@ -66,6 +67,7 @@ pub(super) fn lower(
         dataset: None,
         feature_table,
         prevent_destroy: spec.prevent_destroy,
+        defaults,
     })
 }
 
@@ -235,7 +237,7 @@ fn lower_write(
             }
         }
     }
-    let mode = match mode {
+    let mode = match mode.unwrap_or_default() {
         spec::Mode::Merge if keys.is_empty() => {
             return Err(diagnostics.error(
                 wrong("/mode", format!("`{table_name}` merges without `keys`"))
@@ -300,6 +302,18 @@ fn lower_write(
             partition_by: partition_by.clone(),
         }),
     }
+}
+
+/// What of it the project left to medc.
+fn defaults(written: &spec::Write, write: &Write) -> Vec<String> {
+    let mut defaults = Vec::new();
+    if written.mode.is_none() {
+        defaults.push(format!("write.mode: {}", write.mode.word()));
+    }
+    if written.schema_evolution.is_none() && write.schema_evolution == SchemaEvolution::Fail {
+        defaults.push(format!("write.schema_evolution: {}", write.schema_evolution.word()));
+    }
+    defaults
 }
 
 /// What an overwritten table had is replaced by every run. The others keep rows that the inputs may no longer give, so that

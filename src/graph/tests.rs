@@ -51,6 +51,7 @@ fn node(table: &str, query: &str, tests: Vec<Test>) -> Node {
         dataset: None,
         feature_table: None,
         prevent_destroy: false,
+        defaults: Vec::new(),
     }
 }
 

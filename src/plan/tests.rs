@@ -43,6 +43,7 @@ fn node(table: &str, mode: WriteMode, body: Body) -> Node {
         dataset: None,
         feature_table: None,
         prevent_destroy: false,
+        defaults: Vec::new(),
     }
 }
 

@@ -56,7 +56,7 @@ impl Shop {
     }
 
     fn apply(&self) {
-        well(&self.project.medc(&["apply"]));
+        well(&self.project.medc(&["apply", "--yes"]));
         let again = self.project.medc(&["plan", "--exit-code"]);
         assert_eq!(again.code, Some(0), "a second plan: {}{}", again.stdout, again.stderr);
     }
@@ -64,7 +64,7 @@ impl Shop {
     /// The finding that an apply ends with.
     fn refused(&self, table: &str) -> Value {
         let before = self.rows(table);
-        let run = self.project.medc(&["apply", "--format", "json"]);
+        let run = self.project.medc(&["apply", "--yes", "--format", "json"]);
         assert_eq!(run.code, Some(1), "{}", run.stdout);
         let report: Value = serde_json::from_str(&run.stdout).expect("JSON");
         let finding = report["diagnostics"][0].clone();
@@ -104,7 +104,8 @@ fn a_merged_table_fails_on_other_columns_unless_told_otherwise() {
     shop.merged(KEYS, "id: {type: string}, amount: {type: bigint}, note: {type: string}", "id amount note");
     let (text, columns) = shop.planned("silver.orders");
     assert!(text.contains("silver.orders  merge: its columns changed"), "{text}");
-    assert!(text.contains("      ~ amount int → bigint\n      + note string\n"), "{text}");
+    let statement = "ALTER TABLE silver.orders ALTER COLUMN `amount` TYPE bigint";
+    assert!(text.contains(&format!("      ~ amount int → bigint    {statement}\n      + note string")), "{text}");
     assert_eq!(
         columns,
         json!([
@@ -205,7 +206,7 @@ fn stored_values_that_do_not_fit_are_counted() {
     let finding = shop.refused("silver.orders");
     assert!(finding["message"].as_str().is_some_and(|text| text.contains("2 rows without `note`")), "{finding}");
     // What is asked to be built anew is built anew.
-    well(&shop.project.medc(&["apply", "--full-refresh"]));
+    well(&shop.project.medc(&["apply", "--full-refresh", "--yes"]));
     assert_eq!(shop.rows("silver.orders"), [r#"{"id":"001","amount":"1","note":"x"}"#]);
 }
 

@@ -14,6 +14,7 @@ mod odcs;
 mod packaging;
 mod pages;
 mod pipeline;
+mod plan_is_true;
 mod plans;
 mod project;
 mod quality;

@@ -78,7 +78,7 @@ fn a_changed_contract_is_told_with_its_grade_and_who_feels_it() {
     let shop = Shop::new();
     shop.edit("amount: {type: double}", "amount: {type: \"decimal(18,2)\"}");
     let text = shop.plan_text();
-    assert!(text.contains("~ silver.orders  rebuild: its definition changed (columns)"), "{text}");
+    assert!(text.contains("~ silver.orders  rebuild: its definition changed\n"), "{text}");
     assert!(text.contains("~ amount double → decimal(18,2)"), "{text}");
     assert!(text.contains("felt by gold.totals (total)\n"), "{text}");
     let cause = "input silver.orders changes in this plan (column amount double → decimal(18,2))";
@@ -188,4 +188,66 @@ fn what_others_did_to_a_table_is_drift() {
     let run = shop.apply(&[]);
     assert_eq!(run.code, Some(0), "{run:?}");
     assert_eq!(shop.plan()["drift"].as_array().map(Vec::len), Some(1));
+}
+
+#[test]
+fn a_saved_plan_is_done_as_it_is_or_not_at_all() {
+    let shop = Shop::new();
+    shop.edit("sum(amount)", "max(amount)");
+    let plan = |shop: &Shop| {
+        let run = shop.0.medc(&["plan", "--out", "plan.json"]);
+        assert_eq!(run.code, Some(0), "{run:?}");
+        assert!(run.stderr.contains("medc apply plan.json"), "{run:?}");
+    };
+    plan(&shop);
+    let edited = shop.0.read("medc.yml");
+    shop.edit("max(amount)", "min(amount)");
+    let stale = shop.apply(&["plan.json"]);
+    assert_eq!(stale.code, Some(1), "{stale:?}");
+    assert!(stale.stderr.contains("run::stale-plan"), "{stale:?}");
+    assert!(stale.stderr.contains("the definition of `gold.totals` changed"), "{stale:?}");
+
+    shop.0.write("medc.yml", &edited);
+    shop.0.write("data/2.csv", "id,customer,amount\n4,d,1\n");
+    let stale = shop.apply(&["plan.json"]);
+    assert!(stale.stderr.contains("the source files of `bronze.orders` changed"), "{stale:?}");
+    std::fs::remove_file(shop.0.path().join("data/2.csv")).expect("a file");
+    let run = shop.apply(&["plan.json"]);
+    assert_eq!(run.code, Some(0), "{run:?}");
+    assert!(run.stdout.contains("1 rebuilt"), "{run:?}");
+    // It was done, so that its tables are others now.
+    let again = shop.apply(&["plan.json"]);
+    assert!(again.stderr.contains("`gold.totals` was at version 0 and is at 1"), "{again:?}");
+    let wrong = shop.apply(&["medc.yml"]);
+    assert_eq!(wrong.code, Some(2), "{wrong:?}");
+    assert_eq!(shop.apply(&["plan.json", "--select", "gold.*"]).code, Some(2));
+}
+
+#[test]
+fn the_parts_of_a_fingerprint_are_explained() {
+    let shop = Shop::new();
+    shop.edit("sum(amount)", "max(amount)");
+    shop.0.write("data/2.csv", "id,customer,amount\n4,d,1\n");
+    let run = shop.0.medc(&["plan", "--why", "gold.totals"]);
+    assert!(run.stdout.starts_with("gold.totals  rebuild: its definition changed (query); input silver.orders"), "{run:?}");
+    assert!(run.stdout.contains("  ~ query  select customer , sum ( amount ) as total"), "{run:?}");
+    assert!(run.stdout.contains("  = silver.orders  0\n"), "{run:?}");
+    assert!(run.stdout.contains("  = write.mode  overwrite\n"), "{run:?}");
+    let run = shop.0.medc(&["plan", "--why", "bronze.orders", "--format", "json"]);
+    let why: Value = serde_json::from_str(&run.stdout).expect("JSON");
+    assert_eq!(why["files"][0]["changed"], true, "{why:#}");
+    assert_eq!(why["fingerprint"]["from"], why["fingerprint"]["to"], "{why:#}");
+    assert_eq!(shop.0.medc(&["plan", "--why", "gold.nothing"]).code, Some(2));
+}
+
+#[test]
+fn defaults_are_told_when_a_table_is_created() {
+    let project = Project::empty();
+    project.write("medc.yml", PROJECT);
+    project.write("data/1.csv", "id,customer,amount\n1,a,1.50\n");
+    let plan = project.medc(&["plan"]);
+    assert!(plan.stdout.contains("  write.mode: overwrite  bronze.orders, silver.orders, gold.totals"), "{plan:?}");
+    assert!(plan.stdout.contains("  write.schema_evolution: fail  silver.kept\n"), "{plan:?}");
+    assert_eq!(project.medc(&["apply"]).code, Some(0));
+    assert!(!project.medc(&["plan", "--full-refresh"]).stdout.contains("write.mode"));
 }

@@ -8,21 +8,30 @@ use std::io::{BufRead, IsTerminal, Write};
 use crate::cli::Failure;
 use crate::cli::arguments::{Apply, ResultFormat};
 use crate::cli::stages::{Loaded, Planned, Session};
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::plan::{Action, destruction};
 
 /// Makes sure of it before anything is changed.
 ///
 /// # Errors
 /// `run::prevent-destroy`, `run::destructive`, and an answer that is no.
-pub(super) fn seek(options: &Apply, loaded: &Loaded, planned: &Planned, session: &mut Session) -> Result<(), Failure> {
+pub(super) fn seek(
+    options: &Apply,
+    may_destroy: bool,
+    loaded: &Loaded,
+    planned: &Planned,
+    session: &mut Session,
+) -> Result<(), Failure> {
     let graph = &loaded.checked.graph;
+    // A source that cannot be listed is an error already, and stops no other table.
+    let mut refusals = Diagnostics::new();
     for prevented in destruction::prevented(graph, &planned.plan) {
-        session.diagnostics.error(prevented);
+        refusals.error(prevented);
     }
-    session.diagnostics.stop_on_error()?;
+    stop(refusals, session)?;
+    let mut refusals = Diagnostics::new();
     let losing: Vec<&Action> = planned.plan.actions.iter().filter(|action| !action.losses.is_empty()).collect();
-    if losing.is_empty() || options.yes || options.allow_destructive {
+    if losing.is_empty() || options.yes || options.allow_destructive || may_destroy {
         return Ok(());
     }
     let can_ask = options.format == ResultFormat::Human && std::io::stdin().is_terminal();
@@ -38,13 +47,22 @@ pub(super) fn seek(options: &Apply, loaded: &Loaded, planned: &Planned, session:
     }
     for action in losing {
         let node = graph.node(action.node);
-        session.diagnostics.error(
-            Diagnostic::error(code::DESTRUCTIVE, format!("`{}` would lose {}", node.name, destruction::listed(action)))
-                .at(node.site.clone().key(), format!("this plan would {} it", action.change.word()))
-                .help("agree with `--yes` or `--allow-destructive`, or leave the table out with `--select`"),
+        refusals.error(
+            Diagnostic::error(
+                code::DESTRUCTIVE,
+                format!("`{}` would lose {}", node.name, destruction::listed(action)),
+            )
+            .at(node.site.clone().key(), format!("this plan would {} it", action.change.word()))
+            .help("agree with `--yes` or `--allow-destructive`, or leave the table out with `--select`"),
         );
     }
-    Ok(session.diagnostics.stop_on_error()?)
+    stop(refusals, session)
+}
+
+fn stop(refusals: Diagnostics, session: &mut Session) -> Result<(), Failure> {
+    let stopped = refusals.stop_on_error();
+    session.diagnostics.extend(refusals);
+    Ok(stopped?)
 }
 
 fn ask(lost: &str) -> Result<(), Failure> {

@@ -1,5 +1,6 @@
 //! A plan for people: tables in the order of execution, then what it means, in sections that are there where they apply.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::Shown;
@@ -43,6 +44,7 @@ pub(super) fn plan(shown: &Shown, paint: Paint) -> String {
     models(shown, paint, &mut text);
     drift(shown, paint, &mut text);
     kept(shown, paint, &mut text);
+    defaults(shown, paint, &mut text);
     if !text.is_empty() {
         text.push('\n');
     }
@@ -119,8 +121,12 @@ fn contracts(shown: &Shown, paint: Paint, text: &mut String) {
             paint.tone(Tone::Strong, &compared.contract),
             graph.node(id).name
         );
+        let mut changes = String::new();
         for change in &compared.changes {
-            contract::one(change, paint, text);
+            contract::one(change, paint, &mut changes);
+        }
+        for line in changes.lines() {
+            let _ = writeln!(text, "  {line}");
         }
     }
 }
@@ -174,6 +180,33 @@ fn kept(shown: &Shown, paint: Paint, text: &mut String) {
         };
         let _ = writeln!(text, "  · {}  {what}", paint.tone(Tone::Strong, &orphan.table.to_string()));
     }
+}
+
+fn defaults(shown: &Shown, paint: Paint, text: &mut String) {
+    let found = new_defaults(shown);
+    if !found.is_empty() {
+        let _ = writeln!(text, "{}", paint.tone(Tone::Faint, "defaults that the project did not choose"));
+    }
+    for (default, tables) in found {
+        let n_more = tables.len().saturating_sub(MOST_NAMED);
+        let mut listed = tables.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");
+        if n_more > 0 {
+            let _ = write!(listed, " and {n_more} more");
+        }
+        let _ = writeln!(text, "  {default}  {}", paint.tone(Tone::Faint, &listed));
+    }
+}
+
+/// What the project left to medc for tables that are new, each with these.
+pub(super) fn new_defaults(shown: &Shown) -> BTreeMap<String, Vec<String>> {
+    let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for action in shown.plan().actions.iter().filter(|action| action.change == Change::Create) {
+        let node = shown.loaded.checked.graph.node(action.node);
+        for default in &node.defaults {
+            found.entry(default.clone()).or_default().push(node.name.to_string());
+        }
+    }
+    found
 }
 
 pub(super) fn summary(plan: &Plan) -> String {

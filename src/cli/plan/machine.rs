@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Shown;
-use super::human::is_in_place;
+use super::human::{is_in_place, new_defaults};
 use super::words;
 use crate::cli::contract;
 use crate::plan::{Action, Change};
@@ -28,6 +28,7 @@ pub(super) fn plan(shown: Option<&Shown>, diagnostics: &Value) -> Value {
         "blocked": left_out.map(|id| table(*id)).collect::<Vec<_>>(),
         "drift": shown.drift,
         "orphans": shown.kept().map(orphan).collect::<Vec<_>>(),
+        "defaults": new_defaults(shown),
         "diagnostics": diagnostics,
     })
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 
 use super::Shown;
-use super::human::{felt_words, no_changes, summary, symbol, written_datasets};
+use super::human::{felt_words, new_defaults, no_changes, summary, symbol, written_datasets};
 use super::words::explain;
 use crate::cli::contract;
+use crate::cli::ui;
 use crate::cli::markdown::{cell, code};
 use crate::diagnostic::{Diagnostics, Severity};
 use crate::plan::{Action, destruction};
@@ -41,6 +42,9 @@ pub(super) fn plan(shown: &Shown) -> String {
     let kept: Vec<String> = shown.kept().map(|orphan| code(&orphan.table.to_string())).collect();
     if !kept.is_empty() {
         let _ = writeln!(text, "\nDeclared no longer, and kept: {}", kept.join(", "));
+    }
+    for (default, tables) in new_defaults(shown) {
+        let _ = writeln!(text, "\nNot chosen by the project: {} ({})", code(&default), ui::count(tables.len() as u64, "new table"));
     }
     let left_out = shown.planned.unlisted.iter().chain(shown.planned.blocked.keys());
     let left_out: Vec<String> = left_out.map(|id| code(&graph.node(*id).name.to_string())).collect();

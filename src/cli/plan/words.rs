@@ -155,9 +155,12 @@ fn reasons(action: &Action, causes: &Causes) -> Vec<String> {
     let of_one = |one: &Reason| {
         let words = reason(one)?;
         Some(match one {
-            Reason::DefinitionChanged if !action.definition.is_empty() => {
-                let parts = action.definition.iter().map(|part| part.part.clone()).collect();
-                format!("{words} ({})", named(parts))
+            Reason::DefinitionChanged => {
+                // Columns are shown one by one.
+                let is_told = |part: &&PartChange| part.part != "columns" || action.columns.is_empty();
+                let parts: Vec<String> =
+                    action.definition.iter().filter(is_told).map(|part| part.part.clone()).collect();
+                if parts.is_empty() { words } else { format!("{words} ({})", named(parts)) }
             }
             Reason::InputChanged { input, from_version: Some(version), .. } => {
                 match causes.former.get(&(input.clone(), *version)) {

@@ -64,6 +64,10 @@ fn resources(target: &Target<'_>) -> Vec<(String, String, Value)> {
                 body.insert("grants".to_owned(), grants.into());
             }
         }
+        // No job drops a table; removing the bundle, or the layer from it, drops the schema with all that is in it.
+        if graph.nodes.values().any(|node| node.prevent_destroy && node.name.layer == name) {
+            body.insert("lifecycle".to_owned(), json!({ "prevent_destroy": true }));
+        }
         resources.push(("schemas".to_owned(), name, Value::Object(body)));
     }
     if let Some(key) = &deployment.bundle.pipeline {

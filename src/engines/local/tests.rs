@@ -83,6 +83,7 @@ fn node(table: &str, body: Body, columns: &[(&str, &str)]) -> Node {
         dataset: None,
         feature_table: None,
         prevent_destroy: false,
+        defaults: Vec::new(),
     }
 }
 
