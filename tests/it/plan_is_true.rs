@@ -85,6 +85,7 @@ contracts:
       id: {{type: bigint, primary_key: true}}
       customer: {{type: string}}
       amount: {{type: {amount}, expect: [{{less_than: {{value: {limit}, on_violation: drop}}}}{severity}]}}
+  latest: {{columns: {{id: {{type: bigint, primary_key: true}}, customer: {{type: string}}, amount: {{type: {amount}}}}}}}
 tables:
   bronze.orders: {{source: {{format: csv, path: data/orders.csv}}, contract: raw}}
   bronze.days: {{source: {{format: csv, path: data/days}}, contract: days, write: {{mode: append}}}}
@@ -94,7 +95,7 @@ tables:
     contract: orders
     steps: [{{filter: "amount >= {least}"}}]
     write: {{{cluster}mode: overwrite}}
-  silver.latest: {{from: bronze.orders, contract: orders, write: {{mode: merge, keys: [id]}}}}
+  silver.latest: {{from: bronze.orders, contract: latest, write: {{mode: merge, keys: [id], schema_evolution: evolve}}}}
   silver.large: {{sql: "SELECT id, customer, amount FROM silver.orders WHERE amount >= {per_view}", write: {{mode: view}}}}
   gold.customers:
     sql: |
