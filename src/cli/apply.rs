@@ -23,6 +23,8 @@ use crate::resolve::Place;
 
 mod agreement;
 
+use agreement::Asked;
+
 const FORMAT_VERSION: u32 = 1;
 
 /// How long an apply waits for another one on the same warehouse.
@@ -115,10 +117,8 @@ fn plan_and_apply(
     };
     let planning = plans::asked(&loaded, &selection, may_destroy)?;
     let planned = session.plan(&loaded, &planning)?;
-    if let Some(saved) = saved {
-        saved::hold(saved, &loaded, &planned, session)?;
-    }
-    agreement::seek(options, may_destroy, &loaded, &planned, session)?;
+    let asked = Asked { options, saved, may_destroy };
+    agreement::seek(&asked, &loaded, &planned, session)?;
     let mut settings = settings(&loaded, session);
     if let Some(seconds) = options.lock_wait {
         settings.lock_wait = Duration::from_secs(seconds);
@@ -129,7 +129,7 @@ fn plan_and_apply(
     if !planned.plan.is_empty() {
         end_on_interrupt(Arc::clone(&settings.cancelled));
     }
-    let (planned, report) = hold_and_apply(options, planned, &planning, &loaded, &settings, &board, session)?;
+    let (planned, report) = hold_and_apply(&asked, planned, &planning, &loaded, &settings, &board, session)?;
     for &node in &planned.unlisted {
         board.failed(node, UNLISTED);
     }
@@ -157,7 +157,7 @@ fn plan_and_apply(
 
 /// Applies what is still to be done once the warehouse is held: another apply may have been at work since the plan was made.
 fn hold_and_apply(
-    options: &Apply,
+    asked: &Asked<'_>,
     planned: Planned,
     planning: &Options,
     loaded: &Loaded,
@@ -179,7 +179,7 @@ fn hold_and_apply(
     };
     let planned = if session.has_moved(loaded, &planned) {
         let planned = session.plan(loaded, planning)?;
-        agreement::seek(options, loaded, &planned, session)?;
+        agreement::seek(asked, loaded, &planned, session)?;
         planned
     } else {
         planned

@@ -7,21 +7,34 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use crate::cli::Failure;
 use crate::cli::arguments::{Apply, ResultFormat};
+use crate::cli::plan::saved::{self, Saved};
 use crate::cli::stages::{Loaded, Planned, Session};
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::plan::{Action, destruction};
 
+/// What an apply was told.
+pub(super) struct Asked<'a> {
+    pub(super) options: &'a Apply,
+    /// The plan that is to be done, and no other.
+    pub(super) saved: Option<&'a Saved>,
+    /// Whether losses were agreed to when the plan was made.
+    pub(super) may_destroy: bool,
+}
+
 /// Makes sure of it before anything is changed.
 ///
 /// # Errors
-/// `run::prevent-destroy`, `run::destructive`, and an answer that is no.
+/// `run::stale-plan`, `run::prevent-destroy`, `run::destructive`, and an answer that is no.
 pub(super) fn seek(
-    options: &Apply,
-    may_destroy: bool,
+    asked: &Asked<'_>,
     loaded: &Loaded,
     planned: &Planned,
     session: &mut Session,
 ) -> Result<(), Failure> {
+    let Asked { options, saved, may_destroy } = asked;
+    if let Some(saved) = saved {
+        saved::hold(saved, loaded, planned, session)?;
+    }
     let graph = &loaded.checked.graph;
     // A source that cannot be listed is an error already, and stops no other table.
     let mut refusals = Diagnostics::new();
@@ -31,7 +44,7 @@ pub(super) fn seek(
     stop(refusals, session)?;
     let mut refusals = Diagnostics::new();
     let losing: Vec<&Action> = planned.plan.actions.iter().filter(|action| !action.losses.is_empty()).collect();
-    if losing.is_empty() || options.yes || options.allow_destructive || may_destroy {
+    if losing.is_empty() || options.yes || *may_destroy {
         return Ok(());
     }
     let can_ask = options.format == ResultFormat::Human && std::io::stdin().is_terminal();
@@ -48,12 +61,9 @@ pub(super) fn seek(
     for action in losing {
         let node = graph.node(action.node);
         refusals.error(
-            Diagnostic::error(
-                code::DESTRUCTIVE,
-                format!("`{}` would lose {}", node.name, destruction::listed(action)),
-            )
-            .at(node.site.clone().key(), format!("this plan would {} it", action.change.word()))
-            .help("agree with `--yes` or `--allow-destructive`, or leave the table out with `--select`"),
+            Diagnostic::error(code::DESTRUCTIVE, format!("`{}` would lose {}", node.name, destruction::listed(action)))
+                .at(node.site.clone().key(), format!("this plan would {} it", action.change.word()))
+                .help("agree with `--yes` or `--allow-destructive`, or leave the table out with `--select`"),
         );
     }
     stop(refusals, session)
