@@ -17,16 +17,19 @@ mod bundle;
 mod ci;
 mod contract;
 mod deploy;
+mod diff;
 mod explain;
 mod export;
 mod init;
 mod lineage;
 mod markdown;
 mod memory;
+mod moment;
 mod package;
 mod plan;
 mod progress;
 mod report;
+mod restore;
 mod show;
 mod stages;
 mod test;
@@ -139,6 +142,8 @@ fn run(command: &Command, session: &mut Session) -> Outcome {
         Command::Bundle(options) => bundle::run(options, session),
         Command::Test(options) => test::run(options, session),
         Command::Show(options) => show::run(options, session),
+        Command::Diff(options) => diff::run(options, session),
+        Command::Restore(options) => restore::run(options, session),
         Command::Lineage(options) => lineage::run(options, session),
         Command::Report(options) => report::run(options, session),
         Command::Contract(options) => contract::run(options, session),

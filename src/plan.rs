@@ -39,6 +39,8 @@ pub struct Options {
     pub selection: Option<BTreeSet<NodeId>>,
     /// The project whose tables are dropped once they are declared no longer; `None` leaves them be.
     pub drop_of: Option<String>,
+    /// Tables that were asked for by name: these are written although they were restored.
+    pub named: BTreeSet<NodeId>,
 }
 
 /// What `apply` will do, in this order. Nodes without an action are up to date.
@@ -178,6 +180,8 @@ pub fn plan(
                 reasons.decide(&node.write.mode)
             }
         };
+        let decided = decided
+            .filter(|_| options.full_refresh || options.named.contains(&id) || !is_held(node, table, diagnostics));
         if let Some(table) = table {
             report_redefinition(node, table, diagnostics);
             if !matches!(decided, Some((Change::Rebuild, _))) {
@@ -300,7 +304,12 @@ impl Reasons {
             let to_version = state.tables.get(name).map(|table| table.version);
             if planned.contains(&input) {
                 self.follow.push(Reason::InputPlanned { input: name.to_string() });
-            } else if table.commit.is_some() && to_version.is_some() && from_version != to_version {
+            } else if table.commit.is_some()
+                && to_version.is_some()
+                && from_version != to_version
+                && (from_version.is_none()
+                    || from_version != state.tables.get(name).and_then(TableState::restored_version))
+            {
                 self.follow.push(Reason::InputChanged { input: name.to_string(), from_version, to_version });
             }
         }
@@ -373,6 +382,19 @@ impl FileChanges {
 
 fn changed_files<'a>(table: &'a TableState, files: &'a [SourceFile]) -> impl Iterator<Item = &'a SourceFile> {
     files.iter().filter(|file| table.ingested.get(&file.path).is_some_and(|stamp| *stamp != file.stamp))
+}
+
+/// A restored table is left as it is until somebody asks for it by name: what was undone would be done again.
+fn is_held(node: &Node, table: Option<&TableState>, diagnostics: &mut Diagnostics) -> bool {
+    let Some(version) = table.and_then(TableState::restored_version) else { return false };
+    let message = format!("`{}` is held at version {version}, to which it was restored", node.name);
+    diagnostics.warn(
+        Diagnostic::warning(code::HELD, message)
+            .at(node.site.clone().key(), "not planned")
+            .note("its definition, its inputs or its source's files are other than that version's")
+            .help(format!("go on with it once the cause is out of the way: `medc apply --select {}`", node.name)),
+    );
+    true
 }
 
 /// A view is never written; it is worked on only to hold its expectations against inputs that change.

@@ -19,6 +19,7 @@ mod columns;
 mod log;
 pub mod staged;
 mod orphans;
+pub mod versions;
 
 pub use columns::{from_delta, to_commit};
 pub use orphans::Orphan;
@@ -87,6 +88,14 @@ pub struct TableState {
     pub ingested: BTreeMap<String, i64>,
 }
 
+impl TableState {
+    /// The version that the table was brought back to, where nothing was written since.
+    pub fn restored_version(&self) -> Option<i64> {
+        let commit = self.commit.as_ref().filter(|commit| commit.version == self.version)?;
+        commit.restored_version
+    }
+}
+
 /// A stored table's columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Stored {
@@ -115,6 +124,8 @@ pub struct Commit {
     pub change: Option<String>,
     /// [`Parts`] as JSON; read only where something is to be explained.
     pub parts: Option<String>,
+    /// The version that the commit brought back; the rest is then said as in that version.
+    pub restored_version: Option<i64>,
 }
 
 impl Commit {
@@ -156,6 +167,9 @@ pub struct SourceFile {
 
 /// Application transactions of ingested files are named by the file behind this prefix; their version is the stamp.
 pub const FILE_TRANSACTION: &str = "medc:file:";
+
+/// The key of [`Commit::restored_version`] in a commit's info.
+pub const RESTORED: &str = "medc.restored_version";
 
 /// Reads what each table's log says.
 ///

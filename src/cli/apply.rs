@@ -177,7 +177,7 @@ fn hold_and_apply(
             return Ok((planned, RunReport { diagnostics: vec![*diagnostic], ..RunReport::default() }));
         }
     };
-    let planned = if session.has_moved(loaded, &planned) {
+    let planned = if planned.has_moved(loaded) {
         let planned = session.plan(loaded, planning)?;
         agreement::seek(asked, loaded, &planned, session)?;
         planned

@@ -6,6 +6,10 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::ui::Color;
 
+mod history;
+
+pub(super) use history::{Diff, Restore};
+
 /// Compiles a declarative medallion lakehouse and runs it on this machine.
 #[derive(Debug, Parser)]
 #[command(
@@ -65,6 +69,10 @@ pub(super) enum Command {
     Test(Test),
     /// Show a table's rows
     Show(Show),
+    /// Compare a table's rows with those of another environment or version
+    Diff(Diff),
+    /// Bring a table back to an earlier version, or undo a run
+    Restore(Restore),
     /// Show which tables and columns a table or column is made of
     Lineage(Lineage),
     /// Write a page about the quality of the tables

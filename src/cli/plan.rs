@@ -131,6 +131,7 @@ pub(super) fn asked(
         full_refresh: selection.full_refresh,
         selection: stages::selected(loaded, &selection.select)?,
         drop_of: drops.then(|| loaded.resolved.project.name.clone()),
+        named: stages::named(loaded, &selection.select),
     })
 }
 

@@ -57,7 +57,7 @@ async fn read(
 }
 
 /// A table of the project, or another that lies in the warehouse.
-fn find(asked: &str, loaded: &Loaded) -> Result<TableName, Failure> {
+pub(super) fn find(asked: &str, loaded: &Loaded) -> Result<TableName, Failure> {
     if let Ok(id) = lineage::find_table(asked, loaded) {
         return Ok(loaded.checked.graph.node(id).name.clone());
     }

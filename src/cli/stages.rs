@@ -19,6 +19,7 @@ use crate::diagnostic::{Diagnostic, Diagnostics, Reported, Site, code};
 use crate::engines::local;
 use crate::graph::{self, Graph, select};
 use crate::ir::{Body, NodeId};
+use crate::name::TableName;
 use crate::plan;
 use crate::project;
 use crate::report;
@@ -107,6 +108,17 @@ impl Session {
         }
     }
 
+    /// As [`Session::load_here`], in another environment than the one that was asked for.
+    ///
+    /// # Errors
+    /// As [`Session::load_here`].
+    pub(super) fn load_here_in(&mut self, environment: &str) -> Result<Loaded, Failure> {
+        let asked = self.global.target.replace(environment.to_owned());
+        let loaded = self.load_here();
+        self.global.target = asked;
+        loaded
+    }
+
     /// As [`Session::load`], with what `look` takes from the entities, which the graph does not keep.
     ///
     /// # Errors
@@ -183,18 +195,6 @@ impl Session {
             }
         }
         Ok(Planned { plan, state, selected, unlisted, blocked })
-    }
-
-    /// Whether the tables or their sources are others than when this was planned.
-    pub(super) fn has_moved(&self, loaded: &Loaded, planned: &Planned) -> bool {
-        let mut now = match state::read(&loaded.checked, &loaded.warehouse(), &mut Diagnostics::new()) {
-            Ok(now) => now,
-            // What cannot be read any more is reported by planning again.
-            Err(_) => return true,
-        };
-        // Those that cannot be listed are left out of both.
-        let _ = local::list_sources(&loaded.checked, &loaded.resolved.project_dir, &mut now);
-        now != planned.state
     }
 
     /// Writes the findings to stderr unless that was done.
@@ -274,6 +274,18 @@ pub(super) struct Planned {
     pub(super) blocked: BTreeMap<NodeId, NodeId>,
 }
 
+impl Planned {
+    /// Whether the tables or their sources are others than when this was planned.
+    pub(super) fn has_moved(&self, loaded: &Loaded) -> bool {
+        // What cannot be read any more is reported by planning again.
+        let now = state::read(&loaded.checked, &loaded.warehouse(), &mut Diagnostics::new());
+        let Ok(mut now) = now else { return true };
+        // Sources that cannot be listed are left out of both.
+        let _ = local::list_sources(&loaded.checked, &loaded.resolved.project_dir, &mut now);
+        now != self.state
+    }
+}
+
 impl Loaded {
     /// Where the tables of a local environment lie.
     pub(super) fn warehouse(&self) -> Warehouse {
@@ -300,6 +312,13 @@ fn location_site(graph: &Graph, id: NodeId) -> Option<&Site> {
 pub(super) fn selected(loaded: &Loaded, selectors: &[String]) -> Result<Option<BTreeSet<NodeId>>, Failure> {
     select::select(&loaded.checked.graph, selectors)
         .map_err(|nothing| Failure::Asked { message: nothing.message, help: nothing.help })
+}
+
+/// The tables that selectors name one by one.
+pub(super) fn named(loaded: &Loaded, selectors: &[String]) -> BTreeSet<NodeId> {
+    let words = selectors.iter().flat_map(|selector| selector.split(','));
+    let names = words.filter_map(|word| TableName::parse(word.trim().trim_matches('+')));
+    names.filter_map(|name| loaded.checked.graph.find(&name)).collect()
 }
 
 /// An async runtime, made only by the commands that touch tables.

@@ -181,6 +181,8 @@ codes! {
     PREVENT_DESTROY = "run" / "prevent-destroy", "a plan would lose rows of a table that says it may not";
     STALE_PLAN = "run" / "stale-plan", "a saved plan is no longer true";
     EXECUTION = "run" / "execution", "a query failed on the data";
+    NOT_RESTORED = "run" / "not-restored", "a run that cannot be undone, because a table was written since";
+    HELD = "run" / "held", "a restored table that is left as it is";
     TABLE_BROKEN = "run" / "table-broken", "a Delta table of the warehouse cannot be read";
     WAREHOUSE = "run" / "warehouse", "the warehouse cannot be opened or written";
     LOCKED = "run" / "locked", "another apply is at work on this warehouse";

@@ -125,6 +125,7 @@ fn apply(checked: &Checked, state: &mut State, plan: &Plan) {
             run_id: String::new(),
             git_sha: None,
             source_stamp: Some(source_stamp(&sources)),
+            restored_version: None,
             definition: node.dataset.as_ref().map(dataset_definition),
             project: None,
             change: Some(action.change.word().to_owned()),

@@ -14,25 +14,15 @@ use deltalake::parquet::arrow::ProjectionMask;
 use deltalake::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use crate::state::{Commit, FILE_TRANSACTION, Former, Stored, TableState, columns, staged};
+use crate::state::{Commit, FILE_TRANSACTION, Former, RESTORED, Stored, TableState, columns, staged};
 
 /// The state of the table in `folder`; `None` when there is no log.
 pub(super) fn read(folder: &Path, with_files: bool) -> Result<Option<TableState>, String> {
-    let log = folder.join("_delta_log");
-    let entries = match std::fs::read_dir(&log) {
-        Ok(entries) => entries,
-        Err(error) if matches!(error.kind(), std::io::ErrorKind::NotFound) => return without_log(folder),
-        Err(error) => return Err(format!("listing `{}`: {error}", log.display())),
-    };
-    let mut files = LogFiles::default();
-    for entry in entries {
-        let entry = entry.map_err(|error| format!("listing `{}`: {error}", log.display()))?;
-        files.add(&entry.path());
-    }
+    let Some(files) = list(folder)? else { return without_log(folder) };
     let Some(version) = files.newest() else {
         return without_log(folder);
     };
-    files.check_complete(&log)?;
+    files.check_complete(&folder.join("_delta_log"))?;
 
     let mut table =
         TableState { version, commit: None, written_by_others: false, stored: None, ingested: BTreeMap::new() };
@@ -49,14 +39,32 @@ pub(super) fn read(folder: &Path, with_files: bool) -> Result<Option<TableState>
         for path in &files.checkpoints[&newest] {
             let failed = |error: Box<dyn std::error::Error>| format!("reading `{}`: {error}", path.display());
             if with_files {
-                read_checkpoint(path, &mut table.ingested).map_err(failed)?;
+                read_transactions(path, FILE_TRANSACTION, &mut table.ingested).map_err(failed)?;
             }
             if table.stored.is_none() {
                 table.stored = read_checkpoint_columns(path).map_err(failed)?;
             }
         }
     }
+    // Taken back by a restore.
+    table.ingested.retain(|_, stamp| *stamp >= 0);
     Ok(Some(table))
+}
+
+/// The files of a log; `None` when there is none.
+pub(super) fn list(folder: &Path) -> Result<Option<LogFiles>, String> {
+    let log = folder.join("_delta_log");
+    let failed = |error: std::io::Error| format!("listing `{}`: {error}", log.display());
+    let entries = match std::fs::read_dir(&log) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut files = LogFiles::default();
+    for entry in entries {
+        files.add(&entry.map_err(failed)?.path());
+    }
+    Ok(Some(files))
 }
 
 /// No table, or one whose log is gone: then its rows are not to be taken for what a killed run left.
@@ -117,9 +125,9 @@ pub(super) fn read_version(folder: &Path, version: i64) -> Option<Former> {
 
 /// The files of a log by version.
 #[derive(Default)]
-struct LogFiles {
-    commits: BTreeMap<i64, PathBuf>,
-    checkpoints: BTreeMap<i64, Vec<PathBuf>>,
+pub(super) struct LogFiles {
+    pub(super) commits: BTreeMap<i64, PathBuf>,
+    pub(super) checkpoints: BTreeMap<i64, Vec<PathBuf>>,
 }
 
 impl LogFiles {
@@ -215,11 +223,17 @@ fn commit_of(commit_info: &Value, version: i64) -> Option<Commit> {
         project: text("medc.project"),
         change: text("medc.change"),
         parts: text("medc.parts"),
+        restored_version: commit_info.get(RESTORED).and_then(Value::as_i64),
     })
 }
 
-/// Adds the file transactions of a checkpoint; newer ones that are already known win.
-fn read_checkpoint(path: &Path, ingested: &mut BTreeMap<String, i64>) -> Result<(), Box<dyn std::error::Error>> {
+/// Adds the transactions of a checkpoint whose application begins with `prefix`, without it; those that are already known
+/// are newer and win.
+pub(super) fn read_transactions(
+    path: &Path,
+    prefix: &str,
+    found: &mut BTreeMap<String, i64>,
+) -> Result<(), Box<dyn std::error::Error>> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path)?)?;
     let mask = ProjectionMask::columns(builder.parquet_schema(), ["txn.appId", "txn.version"]);
     for batch in builder.with_projection(mask).build()? {
@@ -234,8 +248,8 @@ fn read_checkpoint(path: &Path, ingested: &mut BTreeMap<String, i64>) -> Result<
         let ids = deltalake::arrow::compute::cast(&ids, &deltalake::arrow::datatypes::DataType::Utf8)?;
         let (ids, versions) = (ids.as_string::<i32>(), versions.as_primitive::<Int64Type>());
         for row in (0..transactions.len()).filter(|row| transactions.is_valid(*row) && ids.is_valid(*row)) {
-            if let Some(file) = ids.value(row).strip_prefix(FILE_TRANSACTION) {
-                ingested.entry(file.to_owned()).or_insert(versions.value(row));
+            if let Some(application) = ids.value(row).strip_prefix(prefix) {
+                found.entry(application.to_owned()).or_insert(versions.value(row));
             }
         }
     }

@@ -8,6 +8,7 @@ mod evolution;
 mod examples;
 mod expectations;
 mod finance;
+mod history;
 mod iris;
 mod mistakes;
 mod odcs;

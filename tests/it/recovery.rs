@@ -2,6 +2,7 @@
 //! and the next apply finishes. `MEDC_KILLS` and `MEDC_ROUNDS` repeat them more often (`tests/recovery`).
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -33,7 +34,8 @@ impl Lake {
         let lake = Lake { project: Project::empty() };
         let mut tables = String::new();
         for region in REGIONS {
-            tables.push_str(&format!(
+            let _ = write!(
+                tables,
                 "  bronze.events_{region}: {{source: {{format: csv, path: data/{region}/events}}, contract: event, \
                  metadata_columns: [_source_file], write: {{mode: append}}}}\n\
                  \x20 bronze.state_{region}: {{source: {{format: csv, path: data/{region}/state.csv}}, contract: state}}\n\
@@ -44,7 +46,7 @@ impl Lake {
                  silver.state_{region} s ON s.id = e.id % 10', write: {{mode: view}}}}\n\
                  \x20 gold.totals_{region}: {{sql: 'SELECT kind, count(*) AS n, sum(amount) AS total FROM \
                  silver.joined_{region} GROUP BY kind', expect: [{{row_count: {{between: [1, 100]}}}}]}}\n"
-            ));
+            );
         }
         let text = format!(
             "project: {{name: lake}}\n\
@@ -81,11 +83,11 @@ impl Lake {
                     1 => "-1".to_owned(),
                     _ => (row + from + place).to_string(),
                 };
-                events.push_str(&format!("{id},{amount},{}\n", from + row));
+                let _ = writeln!(events, "{id},{amount},{}", from + row);
             }
             self.project.write(&format!("data/{region}/events/{name}.csv"), &events);
-            let state = (0..10).map(|id| format!("{id},kind{}\n", (id + from) % 3)).collect::<String>();
-            self.project.write(&format!("data/{region}/state.csv"), &format!("id,kind\n{state}"));
+            let state: Vec<String> = (0..10).map(|id| format!("{id},kind{}", (id + from) % 3)).collect();
+            self.project.write(&format!("data/{region}/state.csv"), &format!("id,kind\n{}\n", state.join("\n")));
         }
     }
 

@@ -361,6 +361,7 @@ fn figures(report: &Report) -> Vec<Figure> {
             Some("succeeded") => "Succeeded",
             Some("failed") => "Failed",
             Some("died") => "Died",
+            Some("restored") => "Restored",
             Some(_) | None => "Tested",
         };
         let note = run.started_at.as_deref().map(words::moment).unwrap_or_default();
@@ -451,6 +452,7 @@ fn run_row(run: &super::view::Run) -> RunRow {
         Some("succeeded") => Badge { tone: Tone::Pass, word: "succeeded" },
         Some("failed") => Badge { tone: Tone::Fail, word: "failed" },
         Some("died") => Badge { tone: Tone::Fail, word: "died" },
+        Some("restored") => Badge { tone: Tone::Idle, word: "restored" },
         Some(_) | None => Badge { tone: Tone::Idle, word: "tested" },
     };
     let held = match run.n_checked {

@@ -116,7 +116,7 @@ pub(super) fn outcome(assertion: &Assertion, counts: Counts, examples: Vec<Strin
 }
 
 /// What stands for a value that is not shown.
-const HIDDEN: &str = "(hidden)";
+pub(super) const HIDDEN: &str = "(hidden)";
 
 /// Hides values of private columns, whose names are in lower case.
 pub(super) fn hide(outcome: &mut Outcome, private: &BTreeSet<String>) {

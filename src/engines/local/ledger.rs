@@ -68,6 +68,17 @@ pub(super) async fn complete(run: &Run<'_>, died: &str) -> Result<(), Diagnostic
     append(run, "medc", "runs", RUNS, runs(run, &ended)).await
 }
 
+/// Records that tables were restored.
+pub(super) async fn record_restored(run: &Run<'_>, n_done: usize, is_well: bool) -> Result<(), Diagnostic> {
+    let ended = Ended {
+        status: if is_well { "restored" } else { "failed" },
+        n_tables: Some(signed(n_done as u64)),
+        n_done: signed(n_done as u64),
+        ..ended(run, &RunReport::default(), now_micros())
+    };
+    append(run, "medc", "runs", RUNS, runs(run, &ended)).await
+}
+
 /// When a run began: its id begins with the time in milliseconds.
 fn begun(run_id: &str) -> Option<i64> {
     let (seconds, nanos) = uuid::Uuid::parse_str(run_id).ok()?.get_timestamp()?.to_unix();

@@ -1,6 +1,8 @@
 //! What the machine fails at: a full disk, a folder that is not writable, a log that is gone, a damaged file, a clock that
 //! jumps back, a warehouse of an older medc. Each is a finding with a page, and nothing is lost.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 use super::*;
@@ -53,7 +55,7 @@ fn many_events(lake: &Lake) {
     let mut text = String::from("id,amount,at\n");
     for row in 0..60_000_u64 {
         let mixed = row.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-        text.push_str(&format!("{mixed},{},{row}\n", mixed % 1_000_003));
+        let _ = writeln!(text, "{mixed},{},{row}", mixed % 1_000_003);
     }
     lake.project.write("data/north/events/3.csv", &text);
 }
@@ -147,10 +149,11 @@ fn a_table_whose_log_is_gone_is_not_taken_for_leftovers() {
 #[test]
 fn a_damaged_file_is_named_and_readers_keep_their_rows() {
     let (lake, before, _after, copy) = built();
-    let damages: [(&str, fn(&Path)); 3] = [
+    type Damage = fn(&Path);
+    let damages: [(&str, Damage); 3] = [
         ("gone", |path| std::fs::remove_file(path).expect("removed")),
         ("cut", |path| {
-            std::fs::File::options().write(true).open(path).and_then(|file| file.set_len(100)).expect("cut")
+            std::fs::File::options().write(true).open(path).and_then(|file| file.set_len(100)).expect("cut");
         }),
         ("overwritten", |path| {
             let mut bytes = std::fs::read(path).expect("a file");
@@ -186,6 +189,7 @@ fn a_damaged_file_is_named_and_readers_keep_their_rows() {
 /// The warehouse and the sources as if they had been written ten days later than now.
 fn from_the_future(folder: &Path) {
     const LATER: Duration = Duration::from_hours(240);
+    const LATER_MS: i64 = 240 * 3_600_000;
     for path in files_below(folder) {
         if path.extension().is_some_and(|ending| ending == "json")
             && path.parent().is_some_and(|log| log.ends_with("_delta_log"))
@@ -194,7 +198,7 @@ fn from_the_future(folder: &Path) {
             let lines = text.lines().map(|line| {
                 let mut action: Value = serde_json::from_str(line).expect("an action");
                 if let Some(time) = action["commitInfo"]["timestamp"].as_i64() {
-                    action["commitInfo"]["timestamp"] = (time + LATER.as_millis() as i64).into();
+                    action["commitInfo"]["timestamp"] = (time + LATER_MS).into();
                 }
                 if action["commitInfo"].is_null() {
                     action.as_object_mut().expect("an object").remove("commitInfo");
@@ -227,7 +231,7 @@ fn a_warehouse_of_an_older_medc_goes_on() {
     let project = Project::copy_of(&package().join("tests/cases/older_warehouse"));
     // The stamp of a file has its time, which a checkout does not keep.
     let file = std::fs::File::options().write(true).open(project.path().join("data/events/1.csv")).expect("a file");
-    file.set_modified(std::time::UNIX_EPOCH + Duration::from_secs(1_704_067_200)).expect("a time");
+    file.set_modified(std::time::UNIX_EPOCH + Duration::from_hours(473_352)).expect("a time");
     let plan = project.medc(&["plan", "--exit-code"]);
     assert_eq!(plan.code, Some(0), "{plan:?}");
     project.write("data/events/2.csv", "id,amount,at\n2,21,2\n4,40,2\n5,none,2\n");
