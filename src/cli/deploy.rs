@@ -14,7 +14,8 @@ use super::ui::Tone;
 use super::{Done, Failure, Outcome, bundle};
 use crate::diagnostic::{Diagnostic, Site, code};
 use crate::engines::databricks::deploy::{DatabricksCli, Finding, Said, findings};
-use crate::engines::databricks::table_key;
+use crate::engines::databricks::manifest::{self, Manifest};
+use crate::engines::databricks::{Target, table_key};
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -22,21 +23,8 @@ const FORMAT_VERSION: u32 = 1;
 pub(super) fn run(options: &Apply, session: &mut Session, loaded: &Loaded) -> Outcome {
     refuse_local_options(options)?;
     let environment = &loaded.resolved.environment;
-    let all = bundle::load_all(session)?;
-    let emitted = bundle::emit(&all)?;
-    let folder = bundle_folder(loaded);
-    bundle::write(&folder, &emitted).map_err(|message| Failure::Stopped { message })?;
+    let Written { all, folder, cli } = write(session, loaded)?;
     let shown = folder.display().to_string();
-    let Some(cli) = DatabricksCli::find(&folder, &environment.name) else {
-        return Err(Failure::Stopped {
-            message: format!(
-                "there is no `databricks` command on the PATH; the bundle is written to `{shown}`\n  \
-                 help: install the Databricks CLI (https://docs.databricks.com/dev-tools/cli/install), \
-                 or deploy the bundle where it is installed: `databricks bundle deploy -t {}`",
-                environment.name
-            ),
-        });
-    };
 
     session.console.say(&format!("checking `{shown}`"))?;
     let checked = call(&cli, "validate", &["--strict"], session, false)?;
@@ -79,6 +67,46 @@ pub(super) fn run(options: &Apply, session: &mut Session, loaded: &Loaded) -> Ou
     Ok(if has_succeeded { Done::Well } else { Done::Unwell })
 }
 
+/// The bundle as it would be deployed.
+pub(super) struct Written {
+    /// The project in each environment on Databricks.
+    pub(super) all: Vec<Loaded>,
+    pub(super) folder: PathBuf,
+    pub(super) cli: DatabricksCli,
+}
+
+/// Writes the bundle with the manifest of what is deployed, and finds the command that deploys it.
+///
+/// # Errors
+/// What emitting reports, a disk error, and where there is no `databricks` command.
+pub(super) fn write(session: &mut Session, loaded: &Loaded) -> Result<Written, Failure> {
+    let environment = &loaded.resolved.environment;
+    let all = bundle::load_all(session)?;
+    let mut emitted = bundle::emit(&all)?;
+    let manifest = manifest(loaded, session.git_sha.as_deref());
+    emitted.files.extend(manifest.map(|manifest| (manifest::path(&environment.name), manifest.text())));
+    let folder = bundle_folder(loaded);
+    bundle::write(&folder, &emitted).map_err(|message| Failure::Stopped { message })?;
+    match DatabricksCli::find(&folder, &environment.name) {
+        Some(cli) => Ok(Written { all, folder, cli }),
+        None => Err(Failure::Stopped {
+            message: format!(
+                "there is no `databricks` command on the PATH; the bundle is written to `{}`\n  \
+                 help: install the Databricks CLI (https://docs.databricks.com/dev-tools/cli/install), \
+                 or deploy the bundle where it is installed: `databricks bundle deploy -t {}`",
+                folder.display(),
+                environment.name
+            ),
+        }),
+    }
+}
+
+/// What would be deployed; `None` for a local environment.
+pub(super) fn manifest(loaded: &Loaded, git_sha: Option<&str>) -> Option<Manifest> {
+    let target = Target::of(&loaded.resolved.environment, &loaded.checked)?;
+    Some(Manifest::of(&loaded.resolved.project.name, &target, git_sha))
+}
+
 /// Where the bundle that is deployed to an environment lies: each has a folder of its own, with the CLI's state in it.
 fn bundle_folder(loaded: &Loaded) -> PathBuf {
     let folder: &Path = &loaded.resolved.project_dir;
@@ -91,6 +119,8 @@ fn refuse_local_options(options: &Apply) -> Result<(), Failure> {
         ("--select", !options.selection.select.is_empty()),
         ("--full-refresh", options.selection.full_refresh),
         ("--show", options.show.is_some()),
+        ("--allow-destructive", options.allow_destructive),
+        ("PLAN", options.plan.is_some()),
     ];
     match given.iter().find(|(_, is_given)| *is_given) {
         Some((name, _)) => Err(Failure::asked(
@@ -101,7 +131,7 @@ fn refuse_local_options(options: &Apply) -> Result<(), Failure> {
     }
 }
 
-fn call(
+pub(super) fn call(
     cli: &DatabricksCli,
     verb: &str,
     arguments: &[&str],
@@ -142,7 +172,7 @@ fn agreed(environment: &str) -> Result<bool, Failure> {
 }
 
 /// The command's findings as medc's own.
-fn report(said: &Said, all: &[Loaded], loaded: &Loaded, session: &mut Session) {
+pub(super) fn report(said: &Said, all: &[Loaded], loaded: &Loaded, session: &mut Session) {
     for finding in findings(&said.lines) {
         let site = finding.places.iter().find_map(|place| trace(place, all, loaded));
         let Finding { is_error, message, places } = finding;
@@ -167,7 +197,7 @@ fn report(said: &Said, all: &[Loaded], loaded: &Loaded, session: &mut Session) {
 }
 
 /// A failed call; what it said is shown where it named no finding.
-fn refused(said: &Said, message: &str, session: &mut Session) -> Outcome {
+pub(super) fn refused(said: &Said, message: &str, session: &mut Session) -> Outcome {
     if session.diagnostics.n_errors() > 0 {
         return Err(Failure::Reported);
     }

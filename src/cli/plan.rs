@@ -13,8 +13,10 @@ use crate::plan::downstream::{self, Consequences};
 use crate::plan::drift::{self, Drift};
 use crate::plan::{Options, Plan, destruction, refusal};
 use crate::report;
+use crate::resolve::Place;
 use crate::state::Orphan;
 
+pub(super) mod deployed;
 mod human;
 mod machine;
 mod markdown;
@@ -58,7 +60,13 @@ impl Shown {
 
 /// Plans and writes the plan to stdout.
 pub(super) fn run(options: &arguments::Plan, session: &mut Session) -> Outcome {
-    let shown = match make(options, session) {
+    let loaded = session.load();
+    if let Ok(loaded) = &loaded
+        && matches!(loaded.resolved.environment.place, Place::Databricks(_))
+    {
+        return deployed::run(options, session, loaded);
+    }
+    let shown = match loaded.map_err(Failure::from).and_then(|loaded| make(options, loaded, session)) {
         Ok(shown) => Some(shown),
         Err(Failure::Reported) => None,
         Err(failure) => return Err(failure),
@@ -135,8 +143,7 @@ pub(super) fn asked(
     })
 }
 
-fn make(options: &arguments::Plan, session: &mut Session) -> Result<Shown, Failure> {
-    let loaded = session.load_here()?;
+fn make(options: &arguments::Plan, loaded: Loaded, session: &mut Session) -> Result<Shown, Failure> {
     let planning = asked(&loaded, &options.selection, options.allow_destructive)?;
     let planned = session.plan(&loaded, &planning)?;
     let graph = &loaded.checked.graph;

@@ -18,6 +18,7 @@ mod assertions;
 mod configuration;
 pub mod deploy;
 mod jobs;
+pub mod manifest;
 mod notebooks;
 mod package;
 mod pipeline;

@@ -116,7 +116,8 @@ fn changed_columns(checked: &Checked, action: &Action) -> Option<BTreeSet<String
     }
 }
 
-fn felt(checked: &Checked, readers: &Readers, id: NodeId, columns: &BTreeSet<String>) -> Felt {
+/// Who feels a change of these columns of a table.
+pub fn felt(checked: &Checked, readers: &Readers, id: NodeId, columns: &BTreeSet<String>) -> Felt {
     let graph = &checked.graph;
     let tables = readers.feeling(&graph.node(id).name, columns);
     let nodes: BTreeSet<NodeId> = tables

@@ -171,3 +171,68 @@ fn without_the_cli_two_ways_on_are_named() {
     let run = project.medc(&["apply", "-t", "prod", "--select", "silver.*"]);
     assert_eq!(run.code, Some(2), "{}", run.stderr);
 }
+
+/// A `databricks` command that deploys into the folder `workspace` and reads back from it.
+const WORKSPACE: &str = r#"summary) echo '{"workspace": {"file_path": "/Workspace/Shared/shop-prod/files"}}';;
+export) [ -e workspace ] || { echo 'Error: Path (/Workspace/Shared) does not exist.' >&2; exit 1; }
+  cp "workspace/${3#/Workspace/Shared/shop-prod/files/}" "$7";;
+deploy) rm -rf workspace; mkdir workspace; cp -r manifests workspace/;;
+"#;
+
+fn plan(project: &Project, arguments: &[&str], answers: &str) -> Run {
+    let variables = fake(project, &format!("{WORKSPACE}{answers}"));
+    let variables: Vec<(&str, &str)> = variables.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    project.medc_with(&[&["plan", "-t", "prod"], arguments].concat(), &variables)
+}
+
+#[test]
+fn a_plan_is_held_against_what_is_deployed() {
+    let project = shop();
+    project.write(".git/HEAD", "4fd3c2a19b7e4fd3c2a19b7e4fd3c2a19b7e4fd3\n");
+    let first = plan(&project, &["--exit-code"], "");
+    assert_eq!(first.code, Some(3), "{first:?}");
+    assert!(first.stdout.contains("+ gold.totals  new; its job builds it"), "{first:?}");
+    assert!(first.stdout.contains("Nothing that medc deployed is there (Error: Path"), "{first:?}");
+
+    let deployed = apply(&project, &["--yes"], WORKSPACE);
+    assert_eq!(deployed.code, Some(0), "{deployed:?}");
+    let same = plan(&project, &["--exit-code"], "");
+    assert_eq!(same.code, Some(0), "{same:?}");
+    assert!(same.stdout.starts_with("No changes."), "{same:?}");
+    assert!(same.stdout.contains("Deployed: 4fd3c2a19b7e by medc"), "{same:?}");
+
+    let by_hand = plan(&project, &["--exit-code"], "plan) echo 'update jobs.shop';;");
+    assert_eq!(by_hand.code, Some(3), "{by_hand:?}");
+    assert!(by_hand.stdout.contains("! jobs.shop  changed by hand"), "{by_hand:?}");
+
+    let text = project.read("medc.yml");
+    project.write(
+        "medc.yml",
+        &text
+            .replace("amount >= ${var.least}", "amount > ${var.least}")
+            .replace("decimal(18,2)", "decimal(20,2)")
+            .replace("layers: {bronze: {}, silver: {}, gold: {}}", "layers: {bronze: {}, silver: {}, gold: {}, extra: {}}"),
+    );
+    let changed = plan(&project, &[], "");
+    assert_eq!(changed.code, Some(0), "{changed:?}");
+    for line in [
+        "+ schemas.extra",
+        "~ silver.orders  columns changed; its job's next run follows",
+        "~ amount decimal(18,2) → decimal(20,2)",
+        "felt by gold.totals (customer, total), job shop",
+        "~ gold.totals  query changed",
+        "orders of silver.orders  no version  compatible",
+    ] {
+        assert!(changed.stdout.contains(line), "{line}: {changed:?}");
+    }
+    let json = plan(&project, &["--format", "json"], "");
+    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap_or_else(|error| panic!("{error}: {json:?}"));
+    // A job's tasks are told each schema's name.
+    assert_eq!(json["resources"][0]["resource"], "jobs.shop", "{json:#}");
+    assert_eq!(json["resources"][1], serde_json::json!({"resource": "schemas.extra", "how": "create", "keys": []}));
+    assert_eq!(json["deployed"]["git_sha"], "4fd3c2a19b7e4fd3c2a19b7e4fd3c2a19b7e4fd3");
+    let markdown = plan(&project, &["--markdown"], "");
+    assert!(markdown.stdout.contains("| ~ | `gold.totals` | query changed"), "{markdown:?}");
+    let refused = plan(&project, &["--why", "gold.totals"], "");
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+}

@@ -125,7 +125,7 @@ tables:
 
     /// One edit; what it is, for messages.
     fn edit(&mut self, random: &mut Random) -> String {
-        let n = random.below(16);
+        let n = random.below(20);
         match n {
             0 | 1 => self.least = 3 + random.below(30),
             2 => self.per_view = 3 + random.below(50),
@@ -145,8 +145,8 @@ tables:
                 let day = self.files.len() as u64 * 10;
                 self.files.push(vec![(day, 1 + random.below(9)), (day + 1, 2)]);
             }
-            12 => self.comment = random.below(1000),
-            13 => self.described = random.below(1000),
+            12 | 16 | 17 => self.comment = random.below(1000),
+            13 | 18 => self.described = random.below(1000),
             14 => self.warned = !self.warned,
             _ => self.sorted = !self.sorted,
         }
@@ -188,10 +188,12 @@ fn rows(warehouse: &Path) -> Rows {
             for batch in &batches {
                 for row in 0..batch.num_rows() {
                     let cells = batch.columns().iter().map(|column| array_value_to_string(column, row).expect("text"));
-                    lines.push(format!("{} {}", batch.schema().fields().len(), cells.collect::<Vec<_>>().join("|")));
+                    lines.push(cells.collect::<Vec<_>>().join("|"));
                 }
             }
             lines.sort();
+            let columns = batches.first().map(|batch| batch.schema().fields().to_vec()).unwrap_or_default();
+            lines.extend(columns.iter().map(|column| format!("{} {}", column.name(), column.data_type())));
             found.insert(table.to_owned(), (version, lines));
         }
         found

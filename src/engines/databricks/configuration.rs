@@ -43,7 +43,7 @@ pub(super) fn files(project: &spec::ProjectHeader, targets: &[Target<'_>]) -> BT
 }
 
 /// What a target deploys, as type, key and body.
-fn resources(target: &Target<'_>) -> Vec<(String, String, Value)> {
+pub(super) fn resources(target: &Target<'_>) -> Vec<(String, String, Value)> {
     let graph = &target.checked.graph;
     let deployment = &graph.deployment;
     let mut resources = Vec::new();

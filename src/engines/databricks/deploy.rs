@@ -38,6 +38,22 @@ impl DatabricksCli {
         Some(DatabricksCli { program, bundle: bundle.to_path_buf(), target: target.to_owned() })
     }
 
+    /// Runs `databricks ARGUMENTS` in the bundle's folder and gives what it wrote to stdout, else what it said of why not.
+    ///
+    /// # Errors
+    /// When the command cannot be started.
+    pub fn ask(&self, arguments: &[&str]) -> std::io::Result<Result<String, String>> {
+        let output =
+            Command::new(&self.program).args(arguments).current_dir(&self.bundle).stdin(Stdio::null()).output()?;
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        Ok(if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) })
+    }
+
+    /// The target of the bundle.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
     /// Runs `databricks bundle VERB ARGUMENTS`, and tells each line as it comes.
     ///
     /// # Errors
@@ -80,6 +96,17 @@ impl DatabricksCli {
         });
         Ok(Said { is_success: child.wait()?.success(), lines })
     }
+}
+
+/// What `databricks bundle plan` would do to resources, as verb and resource, e.g. `update` and `jobs.daily`.
+pub fn planned(lines: &[String]) -> Vec<(String, String)> {
+    const VERBS: [&str; 6] = ["create", "update", "update-with-id", "recreate", "resize", "delete"];
+    let of_line = |line: &String| {
+        let (verb, resource) = line.trim().split_once(' ')?;
+        let is_resource = resource.contains('.') && !resource.contains(' ');
+        (VERBS.contains(&verb) && is_resource).then(|| (verb.to_owned(), resource.to_owned()))
+    };
+    lines.iter().filter_map(of_line).collect()
 }
 
 /// A finding of the command: its message, and the places in the bundle that it names.
