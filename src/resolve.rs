@@ -25,12 +25,14 @@ mod environment;
 mod interpolate;
 mod odcs;
 mod overlay;
+mod resource_files;
 mod sql_file;
 mod suites;
 mod variables;
 
 pub use datasets::Datasets;
 pub use deployment::{Deployment, PassedThrough};
+pub use resource_files::{OwnPath, own_paths};
 use interpolate::Scope;
 
 /// What the command line and the process bring.

@@ -137,6 +137,8 @@ codes! {
     RESOURCE_FORM = "deployment" / "resource-form", "a passed-through resource that the bundle does not take";
     RESOURCE_KEY = "deployment" / "resource-key", "two resources with one key, or a key that is none";
     COLLISION = "deployment" / "collision", "two environments would deploy the same thing over each other";
+    LITERAL_SCHEMA = "deployment" / "literal-schema", "a schema by a name that it has not once it is deployed";
+    SERVING = "deployment" / "serving", "a model serving endpoint that cannot serve what it says";
     RUN_AS = "deployment" / "run-as", "an identity to run as, with what cannot run as another";
     PERMISSION = "deployment" / "permission", "permissions that Databricks refuses";
     DEVELOPMENT_MODE = "deployment" / "development-mode", "what a development environment cannot have";

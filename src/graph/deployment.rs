@@ -5,7 +5,7 @@
 //! Job rules that the Databricks CLI does not hold when it validates are held here; those that it does hold are too, so
 //! that the error stands in the project's own file.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Graph;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
@@ -15,11 +15,13 @@ use crate::name;
 use crate::resolve::{self, Environment, Location, Place, Resolved};
 use crate::spec;
 
+mod bodies;
 mod compute;
 mod environments;
 mod forms;
 mod groups;
 mod jobs;
+mod names;
 pub mod pipeline;
 mod quartz;
 mod raw_jobs;
@@ -27,11 +29,12 @@ mod references;
 mod resources;
 mod start;
 mod tasks;
+mod types;
 mod values;
 
 pub use environments::in_workspace;
 use references::Known;
-pub use resources::singular;
+pub use resources::{own_file, singular};
 pub use tasks::UNITY_CATALOG;
 
 /// What a deployment is lowered against.
@@ -42,6 +45,8 @@ struct Context<'a> {
     /// The keys of the jobs that medc makes by itself.
     generated: BTreeSet<String>,
     known: Known,
+    /// The key of the pipeline that medc makes.
+    pipeline: Option<String>,
     /// The place of each node in the graph's order.
     places: &'a [usize],
     schemas: &'a [String],
@@ -124,8 +129,16 @@ fn of_environment(
         places[id.index()] = place;
     }
     let known = Known::default();
-    let mut context =
-        Context { graph, deployment: written, environment, generated, known, places: &places, schemas: &schemas };
+    let mut context = Context {
+        graph,
+        deployment: written,
+        environment,
+        generated,
+        known,
+        pipeline: None,
+        places: &places,
+        schemas: &schemas,
+    };
     for schema in &schemas {
         context.known.add("schemas", schema);
     }
@@ -140,6 +153,7 @@ fn of_environment(
     let clusters = compute::lower_all(written, diagnostics);
     if let Some(key) = &bundle.pipeline {
         context.known.add("pipelines", key);
+        context.pipeline = Some(key.clone());
     }
     let mut jobs = jobs::lower_all(&context, &resolved.project.name, diagnostics);
     if let Some(pipeline) = &bundle.pipeline {
@@ -152,9 +166,14 @@ fn of_environment(
     if let Place::Databricks(place) = &environment.place {
         environments::alone(environment, place, &jobs, &resources, locations, diagnostics);
         environments::texts(resolved, graph, diagnostics);
+        literal_schemas(&context, place, diagnostics);
     }
-    let files = written.files.iter().filter_map(|(path, text)| Some((path.clone(), text.clone()?))).collect();
-    Deployment { bundle, jobs, clusters, schemas: layer_schemas(resolved, diagnostics), resources, files }
+    let read = |files: &BTreeMap<String, Option<String>>| {
+        files.iter().filter_map(|(path, text)| Some((path.clone(), text.clone()?))).collect()
+    };
+    let (files, resource_files) = (read(&written.files), read(&written.resource_files));
+    let schemas = layer_schemas(resolved, diagnostics);
+    Deployment { bundle, jobs, clusters, schemas, resources, files, resource_files }
 }
 
 /// The keys of the jobs that medc makes by itself.
@@ -291,32 +310,49 @@ fn layer_schemas(resolved: &Resolved, diagnostics: &mut Diagnostics) -> Vec<Sche
     schemas
 }
 
-/// Every text of jobs, compute and channels leads somewhere.
+/// Every text of jobs leads somewhere.
 fn references_of_jobs(context: &Context<'_>, diagnostics: &mut Diagnostics) {
-    let written = context.deployment;
-    for (key, job) in &written.jobs {
+    for (key, job) in &context.deployment.jobs {
         if context.has_job(key) {
-            let mut texts: Vec<(String, String)> = Vec::new();
-            let spec = &job.spec;
-            texts.extend(spec.name.iter().map(|text| ("/name".to_owned(), text.clone())));
-            texts.extend(spec.description.iter().map(|text| ("/description".to_owned(), text.clone())));
-            for (key, map) in [("parameters", &spec.parameters), ("tags", &spec.tags)] {
-                texts.extend(map.iter().map(|(name, value)| (format!("/{key}/{name}"), value.to_string())));
-            }
-            if let Some(arrival) = spec.trigger.as_ref().and_then(|trigger| trigger.file_arrival.as_ref()) {
-                texts.push(("/trigger/file_arrival/url".to_owned(), arrival.url.clone()));
-            }
-            if let Some(update) = spec.trigger.as_ref().and_then(|trigger| trigger.table_update.as_ref()) {
-                let tables = update.tables.iter().enumerate();
-                texts.extend(
-                    tables.map(|(index, table)| (format!("/trigger/table_update/tables/{index}"), table.clone())),
-                );
-            }
-            for (index, task) in spec.tasks.iter().enumerate() {
-                texts.extend(task_texts(task).into_iter().map(|(key, text)| (format!("/tasks/{index}/{key}"), text)));
-            }
-            for (pointer, text) in texts {
+            for (pointer, text) in job_texts(&job.spec) {
                 references::check(&text, &job.origin.site(&pointer), &context.known, diagnostics);
+            }
+        }
+    }
+}
+
+/// The texts of a job that may hold references, with their places in it.
+fn job_texts(spec: &spec::Job) -> Vec<(String, String)> {
+    let mut texts: Vec<(String, String)> = Vec::new();
+    texts.extend(spec.name.iter().map(|text| ("/name".to_owned(), text.clone())));
+    texts.extend(spec.description.iter().map(|text| ("/description".to_owned(), text.clone())));
+    for (key, map) in [("parameters", &spec.parameters), ("tags", &spec.tags)] {
+        texts.extend(map.iter().map(|(name, value)| (format!("/{key}/{name}"), value.to_string())));
+    }
+    if let Some(arrival) = spec.trigger.as_ref().and_then(|trigger| trigger.file_arrival.as_ref()) {
+        texts.push(("/trigger/file_arrival/url".to_owned(), arrival.url.clone()));
+    }
+    if let Some(update) = spec.trigger.as_ref().and_then(|trigger| trigger.table_update.as_ref()) {
+        let tables = update.tables.iter().enumerate();
+        texts.extend(tables.map(|(index, table)| (format!("/trigger/table_update/tables/{index}"), table.clone())));
+    }
+    for (index, task) in spec.tasks.iter().enumerate() {
+        texts.extend(task_texts(task).into_iter().map(|(key, text)| (format!("/tasks/{index}/{key}"), text)));
+    }
+    texts
+}
+
+/// No text names a layer's schema as it is not called here.
+fn literal_schemas(context: &Context<'_>, place: &resolve::Databricks, diagnostics: &mut Diagnostics) {
+    for resource in context.deployment.resources.iter().filter(|one| resources::is_here(one, context.environment)) {
+        let body = serde_json::Value::Object(resource.body.clone());
+        let site_of = |pointer: &str| resource.origin.site(pointer);
+        names::literal_schemas(&body, "", &site_of, place, context.schemas, diagnostics);
+    }
+    for (key, job) in &context.deployment.jobs {
+        if context.has_job(key) {
+            for (pointer, text) in job_texts(&job.spec) {
+                names::literal_schema(&text, &job.origin.site(&pointer), place, context.schemas, diagnostics);
             }
         }
     }

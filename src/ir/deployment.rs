@@ -24,6 +24,8 @@ pub struct Deployment {
     pub resources: Vec<Resource>,
     /// Files of the project that tasks run, by path relative to the project's folder.
     pub files: BTreeMap<String, String>,
+    /// Files of the project that resources name, likewise.
+    pub resource_files: BTreeMap<String, String>,
 }
 
 /// The bundle as such.

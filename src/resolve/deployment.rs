@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::environment::Chosen;
 use super::interpolate::{self, Scope};
-use super::{Entity, Origin, typed};
+use super::{Entity, Origin, resource_files, typed};
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Reported, Site, code, join_pointer};
 use crate::name;
 use crate::project::{Declared, Project, shown_path};
@@ -31,6 +31,8 @@ pub struct Deployment {
     pub resources: Vec<PassedThrough>,
     /// The texts of the project's files that tasks name, by path relative to the project's folder. `None`: reported.
     pub files: BTreeMap<String, Option<String>>,
+    /// The texts of those that resources name.
+    pub resource_files: BTreeMap<String, Option<String>>,
 }
 
 /// A resource in the bundle's own format.
@@ -77,7 +79,11 @@ pub(super) fn resolve(
     for job in jobs.values() {
         read_files(job, &project.dir, files, &mut texts, diagnostics);
     }
-    Deployment { bundle, jobs, channels, compute, resources, files: texts }
+    let mut of_resources = BTreeMap::new();
+    for resource in &resources {
+        resource_files::read(resource, &project.dir, files, &mut of_resources, diagnostics);
+    }
+    Deployment { bundle, jobs, channels, compute, resources, files: texts, resource_files: of_resources }
 }
 
 /// Puts an overlay into a declared value.
@@ -190,7 +196,7 @@ fn read_files(
     }
 }
 
-fn read_file(
+pub(super) fn read_file(
     path: &str,
     site: Site,
     dir: &Path,

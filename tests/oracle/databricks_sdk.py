@@ -9,18 +9,67 @@ import sys
 from pathlib import Path
 
 import yaml
-from databricks.sdk.service import catalog, iam, jobs, ml, serving
+from databricks.sdk.service import (
+    apps,
+    catalog,
+    compute,
+    dashboards,
+    database,
+    iam,
+    jobs,
+    ml,
+    pipelines,
+    serving,
+    sql,
+    vectorsearch,
+    workspace,
+)
 
-# What a bundle's resource is to the API: its type, and what makes one where that takes keyword arguments. `None`: the bundle's
-# own form, which the API does not have.
+# What a bundle's resource is to the API: its type, and what makes one where that takes keyword arguments.
 TYPES = {
-    "jobs": (jobs.JobSettings, None),
-    "schemas": (catalog.SchemaInfo, catalog.SchemasAPI.create),
-    "volumes": (catalog.VolumeInfo, catalog.VolumesAPI.create),
-    "registered_models": (catalog.RegisteredModelInfo, catalog.RegisteredModelsAPI.create),
+    "alerts": (sql.AlertV2, None),
+    "apps": (apps.App, None),
+    "catalogs": (catalog.CatalogInfo, catalog.CatalogsAPI.create),
+    "clusters": (compute.ClusterSpec, compute.ClustersAPI.create),
+    "dashboards": (dashboards.Dashboard, None),
+    "database_catalogs": (database.DatabaseCatalog, None),
+    "database_instances": (database.DatabaseInstance, None),
     "experiments": (ml.Experiment, ml.ExperimentsAPI.create_experiment),
+    "external_locations": (catalog.ExternalLocationInfo, catalog.ExternalLocationsAPI.create),
+    "instance_pools": (compute.InstancePoolAndStats, compute.InstancePoolsAPI.create),
+    "jobs": (jobs.JobSettings, None),
     "model_serving_endpoints": (None, serving.ServingEndpointsAPI.create),
-    "secret_scopes": (None, None),
+    "models": (ml.Model, ml.ModelRegistryAPI.create_model),
+    "pipelines": (pipelines.PipelineSpec, pipelines.PipelinesAPI.create),
+    "quality_monitors": (catalog.MonitorInfo, catalog.QualityMonitorsAPI.create),
+    "registered_models": (catalog.RegisteredModelInfo, catalog.RegisteredModelsAPI.create),
+    "schemas": (catalog.SchemaInfo, catalog.SchemasAPI.create),
+    "secret_scopes": (None, workspace.SecretsAPI.create_scope),
+    "sql_warehouses": (None, sql.WarehousesAPI.create),
+    "vector_search_endpoints": (None, vectorsearch.VectorSearchEndpointsAPI.create_endpoint),
+    "vector_search_indexes": (None, vectorsearch.VectorSearchIndexesAPI.create_index),
+    "volumes": (catalog.VolumeInfo, catalog.VolumesAPI.create),
+}
+# Types that the API takes as they are, and what the bundle adds to them.
+NESTED = {
+    ("model_serving_endpoints", "config"): serving.EndpointCoreConfigInput,
+    ("vector_search_indexes", "delta_sync_index_spec"): vectorsearch.DeltaSyncVectorIndexSpecRequest,
+}
+# The bundle's own keys, which the API does not have, and those that it calls otherwise.
+OF_BUNDLES = {"alerts": {"file_path"}, "dashboards": {"dataset_catalog", "dataset_schema", "embed_credentials", "file_path"}}
+OTHERWISE = {"secret_scopes": {"name": "scope", "backend_type": "scope_backend_type", "keyvault_metadata": "backend_azure_keyvault"}}
+# The levels of permissions, where the SDK lists them.
+PERMISSIONS = {
+    "apps": apps.AppPermissionLevel,
+    "clusters": compute.ClusterPermissionLevel,
+    "experiments": ml.ExperimentPermissionLevel,
+    "instance_pools": compute.InstancePoolPermissionLevel,
+    "jobs": jobs.JobPermissionLevel,
+    "model_serving_endpoints": serving.ServingEndpointPermissionLevel,
+    "models": ml.RegisteredModelPermissionLevel,
+    "pipelines": pipelines.PipelinePermissionLevel,
+    "secret_scopes": workspace.AclPermission,
+    "sql_warehouses": sql.WarehousePermissionLevel,
 }
 # Lists that the CLI joins by key.
 KEYS = ("task_key", "job_cluster_key", "name")
@@ -83,31 +132,49 @@ def merged(base, over):
 
 
 def check(place, resource_type, body, bundle):
-    body = dict(body)
+    for path in own_files(body):
+        assert (bundle / "resources" / path).exists(), f"{place}: {path} is not there"
+    body = {key: value for key, value in body.items() if key not in OF_BUNDLES.get(resource_type, ())}
+    body.pop("lifecycle", None)
     for permission in body.pop("permissions", []):
         as_api = {("permission_level" if key == "level" else key): value for key, value in permission.items()}
         if resource_type != "secret_scopes":
             same(place, iam.AccessControlRequest, as_api)
+        if resource_type in PERMISSIONS:
+            PERMISSIONS[resource_type](permission["level"])
     for grant in body.pop("grants", []):
         same(place, catalog.PrivilegeAssignment, grant)
     assert resource_type in TYPES, f"{place}: no type of the SDK is named for it"
     # The API's id is a number, which the CLI puts in.
     for task in body.get("tasks", []):
-        if str(task.get("run_job_task", {}).get("job_id", "")).startswith("${resources.jobs."):
-            task["run_job_task"]["job_id"] = 1
+        for one in (task, task.get("for_each_task", {}).get("task", {})):
+            if str(one.get("run_job_task", {}).get("job_id", "")).startswith("${resources.jobs."):
+                one["run_job_task"]["job_id"] = 1
     kind, make = TYPES[resource_type]
     if kind is not None:
         same(place, kind, body)
     if make is not None:
-        unknown = set(body) - set(inspect.signature(make).parameters)
+        otherwise = OTHERWISE.get(resource_type, {})
+        unknown = {otherwise.get(key, key) for key in body} - set(inspect.signature(make).parameters)
         assert not unknown, f"{place}: {unknown} cannot be given"
-    if resource_type == "model_serving_endpoints":
-        same(place, serving.EndpointCoreConfigInput, body["config"])
+    for (of_type, key), nested in NESTED.items():
+        if of_type == resource_type and key in body:
+            same(place, nested, body[key])
     for task in body.get("tasks", []):
         notebook = task.get("notebook_task", {}).get("notebook_path", "")
         if notebook.startswith("../"):
             first = (bundle / "resources" / notebook).read_text(encoding="utf-8").splitlines()[0]
             assert first == "# Databricks notebook source", f"{place}: {notebook} is no notebook"
+
+
+def own_files(value):
+    """The files and folders of the bundle that a body names."""
+    if isinstance(value, dict):
+        return [path for one in value.values() for path in own_files(one)]
+    if isinstance(value, list):
+        return [path for one in value for path in own_files(one)]
+    is_path = isinstance(value, str) and value.startswith("../")
+    return [value.split("*")[0]] if is_path else []
 
 
 def same(place, kind, body):

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Target, jobs, pipeline};
 use crate::export::yaml;
-use crate::graph::deployment::{in_workspace, schemas, singular};
+use crate::graph::deployment::{in_workspace, own_file, schemas, singular};
 use crate::ir::Body;
 use crate::spec::{self, DeploymentMode, PermissionLevel};
 
@@ -33,6 +33,9 @@ pub(super) fn files(project: &spec::ProjectHeader, targets: &[Target<'_>]) -> BT
         }
         for (path, text) in &target.checked.graph.deployment.files {
             files.insert(jobs::own_file(path), text.clone());
+        }
+        for (path, text) in &target.checked.graph.deployment.resource_files {
+            files.insert(own_file(path), text.clone());
         }
     }
     for ((resource_type, key), bodies) in by_key {

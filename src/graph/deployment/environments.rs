@@ -8,28 +8,15 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde_json::Value;
 
+use super::names::{self, USER};
 use crate::diagnostic::{Diagnostic, Diagnostics, Site, code};
 use crate::graph::Graph;
 use crate::ir::deployment::{Deployment, Job, Resource};
 use crate::resolve::{Databricks, Environment, Location, Place, Resolved};
 use crate::spec::{DeploymentMode, PermissionLevel};
 
-/// What a name in development mode must have, so that each deployer has a copy.
-const USER: &str = "${workspace.current_user.";
-
 /// Types that cannot run as another identity than the deployer.
 const OF_DEPLOYER: [&str; 3] = ["model_serving_endpoints", "quality_monitors", "apps"];
-
-/// Types whose names get no prefix and belong to the workspace or the metastore.
-const UNPREFIXED: [&str; 7] = [
-    "apps",
-    "secret_scopes",
-    "catalogs",
-    "external_locations",
-    "vector_search_endpoints",
-    "database_instances",
-    "database_catalogs",
-];
 
 /// The rules of one environment.
 pub(super) fn alone(
@@ -45,6 +32,10 @@ pub(super) fn alone(
     root_path(place, site, diagnostics);
     if place.mode == DeploymentMode::Development {
         development(environment, place, jobs, diagnostics);
+    }
+    names::of_developers(environment, place, resources, diagnostics);
+    for resource in resources {
+        modes(environment, place, resource, diagnostics);
     }
     run_as(environment, place, resources, diagnostics);
     permissions(environment, place, jobs, resources, diagnostics);
@@ -184,6 +175,37 @@ fn development(
     }
 }
 
+/// What a passed-through resource says of itself that its environment decides.
+fn modes(environment: &Environment, place: &Databricks, resource: &Resource, diagnostics: &mut Diagnostics) {
+    let is_development = place.mode == DeploymentMode::Development;
+    let mode = environment.site.member("mode");
+    let body = Value::Object(resource.body.clone());
+    for pointer in ["/schedule/pause_status", "/trigger/pause_status", "/continuous/pause_status"] {
+        if is_development && body.pointer(pointer).and_then(Value::as_str) == Some("UNPAUSED") {
+            diagnostics.error(
+                Diagnostic::error(
+                    code::DEVELOPMENT_MODE,
+                    format!("`{}` would run on schedule in every developer's copy", resource.key),
+                )
+                .at(resource.site.descend(pointer), "goes before what the environment says")
+                .at(mode.clone(), "pauses what says nothing of it")
+                .help("remove `pause_status`, or limit the resource with `environments`"),
+            );
+        }
+    }
+    if !is_development
+        && resource.resource_type == "pipelines"
+        && resource.body.get("development") == Some(&Value::Bool(true))
+    {
+        diagnostics.error(
+            Diagnostic::error(code::DEVELOPMENT_MODE, format!("`{}` is a development pipeline", resource.key))
+                .at(resource.site.member("development"), "")
+                .at(environment.site.clone().key(), "this environment is for production")
+                .help("remove `development`: each environment's mode decides it"),
+        );
+    }
+}
+
 fn run_as(environment: &Environment, place: &Databricks, resources: &[Resource], diagnostics: &mut Diagnostics) {
     if place.run_as.is_none() || place.mode == DeploymentMode::Development {
         return;
@@ -302,10 +324,15 @@ fn readable(location: &Location, environment: &Environment, diagnostics: &mut Di
 
 /// Texts of the project that go into the bundle as they stand.
 pub(super) fn texts(resolved: &Resolved, graph: &Graph, diagnostics: &mut Diagnostics) {
-    let layers =
-        resolved.layers.values().map(|layer| (layer.spec.description.as_ref(), layer.origin.site("/description")));
-    for (text, site) in layers {
-        if text.is_some_and(|text| text.contains("${")) {
+    let mut texts: Vec<(&str, Site)> = Vec::new();
+    for layer in resolved.layers.values() {
+        texts.extend(layer.spec.description.iter().map(|text| (text.as_str(), layer.origin.site("/description"))));
+        for (index, grant) in layer.spec.grants.iter().enumerate() {
+            texts.push((&grant.principal, layer.origin.site(&format!("/grants/{index}/principal"))));
+        }
+    }
+    for (text, site) in texts {
+        if text.contains("${") {
             diagnostics.error(
                 Diagnostic::error(code::BUNDLE_REFERENCE, "a `${` cannot be said in a bundle")
                     .at(site, "")
@@ -354,7 +381,7 @@ pub(super) fn together(all: &[(&Environment, Deployment)], diagnostics: &mut Dia
                 continue;
             }
             folders(first, here, second, there, diagnostics);
-            if here.catalog == there.catalog && prefix(here) == prefix(there) {
+            if here.catalog == there.catalog && names::prefix(here) == names::prefix(there) {
                 let prefix = format!("[{}] ", second.name);
                 diagnostics.error(
                     Diagnostic::error(
@@ -366,22 +393,13 @@ pub(super) fn together(all: &[(&Environment, Deployment)], diagnostics: &mut Dia
                     .help(format!("give one of them another `catalog`, or `presets: {{name_prefix: \"{prefix}\"}}`")),
                 );
             }
-            names(first, other, second, deployed, diagnostics);
+            names::between((first, here, other), (second, there, deployed), diagnostics);
         }
     }
 }
 
 fn host(place: &Databricks) -> String {
     place.workspace.host.trim_end_matches('/').to_lowercase()
-}
-
-/// What the names of schemas begin with.
-fn prefix(place: &Databricks) -> String {
-    match (&place.presets.name_prefix, place.mode) {
-        (Some(prefix), _) => prefix.clone(),
-        (None, DeploymentMode::Development) => "[dev]".to_owned(),
-        (None, DeploymentMode::Production) => String::new(),
-    }
 }
 
 fn folders(
@@ -410,34 +428,5 @@ fn folders(
                 second.name
             )),
         );
-    }
-}
-
-fn names(
-    first: &Environment,
-    here: &Deployment,
-    second: &Environment,
-    there: &Deployment,
-    diagnostics: &mut Diagnostics,
-) {
-    for resource in there.resources.iter().filter(|one| UNPREFIXED.contains(&one.resource_type.as_str())) {
-        let name = |resource: &Resource| resource.body.get("name").and_then(Value::as_str).map(str::to_lowercase);
-        let Some(own) = name(resource).filter(|name| !name.contains("${")) else { continue };
-        let same =
-            |other: &&Resource| other.resource_type == resource.resource_type && name(other).as_deref() == Some(&own);
-        if here.resources.iter().any(|other| same(&other)) {
-            diagnostics.error(
-                Diagnostic::error(
-                    code::COLLISION,
-                    format!(
-                        "`{own}` is deployed by `{}` and by `{}`, which are in one workspace",
-                        first.name, second.name
-                    ),
-                )
-                .at(resource.site.member("name"), "no prefix is put before it")
-                .help("put `${environment.name}` into the name, or limit the resource with `environments`")
-                .fix(format!("{own}-${{environment.name}}")),
-            );
-        }
     }
 }

@@ -34,7 +34,50 @@ pub(super) fn check(body: &Value, site_of: SiteOf<'_>, diagnostics: &mut Diagnos
         );
     }
     keys_named(body, tasks, site_of, diagnostics);
+    for (index, task) in tasks.iter().enumerate() {
+        form(task, &format!("/tasks/{index}"), site_of, diagnostics);
+    }
     dependencies(tasks, site_of, diagnostics);
+}
+
+/// A task does one thing, and has what that needs.
+fn form(task: &Value, pointer: &str, site_of: SiteOf<'_>, diagnostics: &mut Diagnostics) {
+    let kinds: Vec<&str> =
+        task.as_object().into_iter().flat_map(|members| members.keys()).map(String::as_str).collect();
+    let kinds: Vec<&str> = kinds.into_iter().filter(|key| key.ends_with("_task")).collect();
+    let mut wrong = |pointer: &str, message: String, help: &str| {
+        diagnostics.error(Diagnostic::error(code::TASK_FORM, message).at(site_of(pointer), "").help(help));
+    };
+    match kinds.as_slice() {
+        [_] => {}
+        [] => wrong(pointer, "the task does nothing".to_owned(), "add e.g. a `notebook_task`"),
+        several => wrong(pointer, format!("the task does several things: {}", name::list(several)), "keep one of them"),
+    }
+    let needed = [
+        ("sql_task", "warehouse_id"),
+        ("for_each_task", "inputs"),
+        ("for_each_task", "task"),
+        ("dashboard_task", "dashboard_id"),
+        ("pipeline_task", "pipeline_id"),
+        ("run_job_task", "job_id"),
+        ("dbt_task", "commands"),
+    ];
+    for (kind, key) in needed {
+        if task.get(kind).is_some_and(|body| body.get(key).is_none()) {
+            wrong(&format!("{pointer}/{kind}"), format!("`{kind}` lacks `{key}`"), "add it");
+        }
+    }
+    let compute = ["environment_key", "job_cluster_key", "existing_cluster_id", "new_cluster"];
+    let on_compute = ["spark_python_task", "python_wheel_task", "dbt_task"];
+    if let Some(kind) = kinds.iter().find(|kind| on_compute.contains(kind))
+        && compute.iter().all(|key| task.get(*key).is_none())
+    {
+        let message = format!("a `{kind}` that runs on nothing");
+        wrong(pointer, message, "add `environment_key`, for serverless compute, or `job_cluster_key`");
+    }
+    if let Some(inner) = task.pointer("/for_each_task/task") {
+        form(inner, &format!("{pointer}/for_each_task/task"), site_of, diagnostics);
+    }
 }
 
 /// A schedule as jobs, alerts and monitors have it.

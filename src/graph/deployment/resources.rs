@@ -6,64 +6,16 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::references;
-use super::{Context, is_in, raw_jobs, values};
+use super::types::{Access, PRIVILEGES, TYPES, Type};
+use super::{Context, bodies, is_in, raw_jobs, values};
 use crate::diagnostic::{Diagnostic, Diagnostics, Site, code, join_pointer};
 use crate::ir::deployment::Resource;
 use crate::name;
-use crate::resolve::{Environment, PassedThrough};
-
-/// A type of resource.
-struct Type {
-    name: &'static str,
-    /// The file's middle part, `<key>.<singular>.yml`.
-    singular: &'static str,
-    required: &'static [&'static str],
-    permissions: bool,
-    grants: bool,
-}
-
-const fn plain(name: &'static str, singular: &'static str, required: &'static [&'static str]) -> Type {
-    Type { name, singular, required, permissions: false, grants: false }
-}
-
-const fn permitted(name: &'static str, singular: &'static str, required: &'static [&'static str]) -> Type {
-    Type { permissions: true, ..plain(name, singular, required) }
-}
-
-const fn granted(name: &'static str, singular: &'static str, required: &'static [&'static str]) -> Type {
-    Type { grants: true, ..plain(name, singular, required) }
-}
-
-const TYPES: &[Type] = &[
-    permitted("alerts", "alert", &["display_name", "evaluation", "query_text", "schedule", "warehouse_id"]),
-    permitted("apps", "app", &["name", "source_code_path"]),
-    granted("catalogs", "catalog", &["name"]),
-    permitted("clusters", "cluster", &["spark_version"]),
-    permitted("dashboards", "dashboard", &["display_name", "warehouse_id"]),
-    plain("database_catalogs", "database_catalog", &["database_instance_name", "database_name", "name"]),
-    permitted("database_instances", "database_instance", &["name"]),
-    permitted("experiments", "experiment", &["name"]),
-    granted("external_locations", "external_location", &["credential_name", "name", "url"]),
-    permitted("genie_spaces", "genie_space", &[]),
-    permitted("instance_pools", "instance_pool", &["instance_pool_name", "node_type_id"]),
-    permitted("jobs", "job", &["tasks"]),
-    permitted("model_serving_endpoints", "model_serving_endpoint", &["name"]),
-    permitted("models", "model", &["name"]),
-    permitted("pipelines", "pipeline", &[]),
-    permitted("postgres_projects", "postgres_project", &[]),
-    plain("quality_monitors", "quality_monitor", &["assets_dir", "output_schema_name", "table_name"]),
-    granted("registered_models", "registered_model", &["catalog_name", "name", "schema_name"]),
-    granted("schemas", "schema", &["catalog_name", "name"]),
-    permitted("secret_scopes", "secret_scope", &["name"]),
-    permitted("sql_warehouses", "sql_warehouse", &["name"]),
-    permitted("vector_search_endpoints", "vector_search_endpoint", &["endpoint_type", "name"]),
-    granted("vector_search_indexes", "vector_search_index", &["endpoint_name", "index_type", "name", "primary_key"]),
-    granted("volumes", "volume", &["catalog_name", "name", "schema_name"]),
-];
+use crate::resolve::{Environment, OwnPath, PassedThrough, own_paths};
 
 /// The singular of a type, for the name of its file.
 pub fn singular(resource_type: &str) -> &'static str {
-    TYPES.iter().find(|known| known.name == resource_type).map_or("resource", |known| known.singular)
+    Type::find(resource_type).map_or("resource", |known| known.singular)
 }
 
 /// The environments that a resource is limited to.
@@ -83,6 +35,9 @@ pub(super) fn lower_all(context: &Context<'_>, diagnostics: &mut Diagnostics) ->
     let mut keys: BTreeMap<String, (String, Option<Site>)> = BTreeMap::new();
     for schema in context.schemas {
         keys.insert(schema.to_lowercase(), (format!("the schema `{schema}`"), None));
+    }
+    if let Some(key) = &context.pipeline {
+        keys.insert(key.to_lowercase(), (format!("the pipeline `{key}` that medc makes"), None));
     }
     for (key, job) in &context.deployment.jobs {
         own_key(key, "job", &job.origin.site, &mut keys, diagnostics);
@@ -151,7 +106,7 @@ fn lower(resource: &PassedThrough, context: &Context<'_>, diagnostics: &mut Diag
     let PassedThrough { resource_type, key, body, origin } = resource;
     let wrong =
         |pointer: &str, message: String| Diagnostic::error(code::RESOURCE_FORM, message).at(origin.site(pointer), "");
-    let Some(known) = TYPES.iter().find(|known| known.name == resource_type) else {
+    let Some(known) = Type::find(resource_type) else {
         let types = TYPES.iter().map(|known| known.name);
         let found =
             Diagnostic::error(code::RESOURCE_FORM, format!("a bundle has no resources of type `{resource_type}`"))
@@ -176,7 +131,11 @@ fn lower(resource: &PassedThrough, context: &Context<'_>, diagnostics: &mut Diag
         diagnostics.error(wrong("", format!("`{key}` says nothing")).help("describe it, or remove it"));
         return None;
     }
-    for required in known.required.iter().filter(|required| !body.contains_key(**required)) {
+    // What an alert is may also be said by a file.
+    let of_file =
+        if body.contains_key("file_path") { ["evaluation", "query_text", "schedule"].as_slice() } else { &[] };
+    let is_missing = |required: &&&str| !body.contains_key(**required) && !of_file.contains(*required);
+    for required in known.required.iter().filter(is_missing) {
         diagnostics.error(
             Diagnostic::error(code::RESOURCE_FORM, format!("`{key}` lacks `{required}`"))
                 .at(origin.site.clone().key(), format!("{resource_type} need it"))
@@ -188,6 +147,7 @@ fn lower(resource: &PassedThrough, context: &Context<'_>, diagnostics: &mut Diag
     references::check_all(&value, "", &|pointer| origin.site(pointer), &context.known, diagnostics);
     access(known, &value, resource, diagnostics);
     contradictions(resource_type, &value, resource, diagnostics);
+    bodies::check(known, &value, &|pointer| origin.site(pointer), diagnostics);
     if resource_type == "jobs" {
         raw_jobs::check(&value, &|pointer| origin.site(pointer), diagnostics);
     }
@@ -198,7 +158,34 @@ fn lower(resource: &PassedThrough, context: &Context<'_>, diagnostics: &mut Diag
             raw_jobs::schedule(schedule, pointer, &|pointer| origin.site(pointer), diagnostics);
         }
     }
+    let mut value = value;
+    for own in own_paths(resource_type, &body) {
+        if let Some(named) = value.pointer_mut(&own.pointer) {
+            *named = Value::String(format!("../{}", own_file(&own.path)));
+        }
+        is_json(&own, resource, context, diagnostics);
+    }
+    let Value::Object(body) = value else { return None };
     Some(Resource { resource_type: resource_type.clone(), key: key.clone(), body, site: origin.site.clone() })
+}
+
+/// Where a file of the project that a resource names is in the bundle.
+pub fn own_file(path: &str) -> String {
+    format!("src/resources/{path}")
+}
+
+/// A dashboard's or alert's file is JSON.
+fn is_json(own: &OwnPath, resource: &PassedThrough, context: &Context<'_>, diagnostics: &mut Diagnostics) {
+    let text = context.deployment.resource_files.get(&own.path).and_then(Option::as_ref);
+    if own.pointer == "/file_path"
+        && let Some(Err(error)) = text.map(|text| serde_json::from_str::<Value>(text))
+    {
+        diagnostics.error(
+            Diagnostic::error(code::TASK_FILE, format!("`{}` is no JSON: {error}", own.path))
+                .at(resource.origin.site(&own.pointer), "")
+                .help("export it again from the workspace"),
+        );
+    }
 }
 
 /// The CLI wants no key without a value.
@@ -230,15 +217,14 @@ fn access(known: &Type, body: &Value, resource: &PassedThrough, diagnostics: &mu
     let wrong = |pointer: &str, message: String, help: String| {
         Diagnostic::error(code::PERMISSION, message).at(resource.origin.site(pointer), "").help(help)
     };
-    for (key, allowed, instead) in
-        [("permissions", known.permissions, "grants"), ("grants", known.grants, "permissions")]
-    {
-        if body.get(key).is_some() && !allowed {
-            let help = if known.permissions || known.grants {
-                format!("write `{instead}`")
-            } else {
-                format!("remove `{key}`")
-            };
+    let (allowed, levels): (&str, &[&str]) = match known.access {
+        Access::None => ("", &[]),
+        Access::Permissions(levels) => ("permissions", levels),
+        Access::Grants => ("grants", &[]),
+    };
+    for key in ["permissions", "grants"] {
+        if body.get(key).is_some() && key != allowed {
+            let help = if allowed.is_empty() { format!("remove `{key}`") } else { format!("write `{allowed}`") };
             diagnostics.error(wrong(&format!("/{key}"), format!("{} have no `{key}`", known.name), help));
             return;
         }
@@ -255,12 +241,20 @@ fn access(known: &Type, body: &Value, resource: &PassedThrough, diagnostics: &mu
                 help,
             ));
         }
+        let privileges = grant.get("privileges").and_then(Value::as_array).into_iter().flatten().enumerate();
+        for (place, privilege) in privileges.filter_map(|(place, privilege)| Some((place, privilege.as_str()?))) {
+            let known = || PRIVILEGES.split_whitespace();
+            if known().any(|known| known == privilege) || privilege.contains("${") {
+                continue;
+            }
+            let pointer = format!("/grants/{index}/privileges/{place}");
+            let found = wrong(&pointer, format!("there is no privilege `{privilege}`"), String::new());
+            let fix = name::nearest(privilege, known()).map(crate::diagnostic::Fix::value);
+            let help = name::nearest(privilege, known()).map(|near| format!("did you mean `{near}`?"));
+            let help = help.or_else(|| Some("write it as Databricks does, e.g. `SELECT` or `READ_VOLUME`".to_owned()));
+            diagnostics.error(Diagnostic { help, fix, ..found });
+        }
     }
-    let levels: &[&str] = match known.name {
-        "secret_scopes" => &["READ", "WRITE", "MANAGE"],
-        "jobs" | "pipelines" => &["CAN_VIEW", "CAN_RUN", "CAN_MANAGE_RUN", "CAN_MANAGE", "IS_OWNER"],
-        _ => &[],
-    };
     for (index, permission) in body.get("permissions").and_then(Value::as_array).into_iter().flatten().enumerate() {
         let kinds = ["group_name", "user_name", "service_principal_name"];
         if kinds.iter().filter(|kind| permission.get(**kind).is_some()).count() != 1 {
@@ -272,8 +266,8 @@ fn access(known: &Type, body: &Value, resource: &PassedThrough, diagnostics: &mu
             ));
         }
         if let Some(level) = permission.get("level").and_then(Value::as_str)
-            && !levels.is_empty()
             && !levels.contains(&level)
+            && !level.contains("${")
         {
             let found = wrong(
                 &format!("/permissions/{index}/level"),
