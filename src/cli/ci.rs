@@ -168,6 +168,7 @@ fn files(ci: Ci, folder: Option<&str>) -> Vec<Rendered> {
         project("docs/ci.md", template!("docs/ci.md")),
         project("docs/runbook/README.md", template!("docs/runbook/README.md")),
         project("docs/evidence_checklist.md", template!("docs/evidence_checklist.md")),
+        project("docs/roadmap_crispdm_mlops.md", template!("docs/roadmap_crispdm_mlops.md")),
         project("docs/decisions/0000-template.md", template!("docs/decisions/0000-template.md")),
         project(
             "docs/decisions/0001-layers-and-environments.md",

@@ -11,6 +11,7 @@
 import mlflow
 import numpy as np
 from databricks.sdk.runtime import dbutils, spark
+from mlflow.entities.model_registry import ModelVersion
 
 if mlflow.get_tracking_uri().startswith("databricks"):
     mlflow.set_registry_uri("databricks-uc")
@@ -37,10 +38,10 @@ spark.sql(
 
 # COMMAND ----------
 
+champion: ModelVersion | None = None
 try:
     champion = mlflow.MlflowClient().get_model_version_by_alias(name, "champion")
 except mlflow.MlflowException:
-    champion = None
     print(f"{name} has no champion: nothing is forecast")
 
 if champion is not None:

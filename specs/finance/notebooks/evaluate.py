@@ -17,7 +17,7 @@ TABLE = "gd_fx_features"
 MANDATORY_TAGS = ["dataset_version", "git_sha", "env", "owner", "use_case", "model_family"]
 
 given = dict(dbutils.widgets.getAll())
-run = mlflow.get_run(dbutils.jobs.taskValues.get(taskKey="train", key="mlflow_run"))
+run = mlflow.get_run(given["mlflow_run"])
 params = run.data.params
 table = f"`{given['catalog']}`.`{given['schema_gold']}`.`{TABLE}`"
 version = run.data.tags["dataset_version"].rpartition("@")[2]

@@ -13,6 +13,7 @@ import mlflow
 import numpy as np
 import pandas as pd
 from databricks.sdk.runtime import dbutils, spark
+from mlflow.entities.model_registry import ModelVersion
 
 if mlflow.get_tracking_uri().startswith("databricks"):
     mlflow.set_registry_uri("databricks-uc")
@@ -55,15 +56,15 @@ def smape(truth: np.ndarray, forecast: np.ndarray) -> float:
     return float(100 * np.mean(2 * np.abs(forecast - truth) / (np.abs(truth) + np.abs(forecast))))
 
 
+champion: ModelVersion | None = None
 try:
     champion = mlflow.MlflowClient().get_model_version_by_alias(name, "champion")
 except mlflow.MlflowException:
-    champion = None
     print(f"{name} has no champion: there is nothing to watch")
 
 measures: list[tuple[str, str, float, float]] = []
 if champion is not None:
-    trained = mlflow.get_run(champion.run_id)
+    trained = mlflow.get_run(str(champion.run_id))
     rows = spark.sql(f"SELECT * FROM {gold}.gd_fx_features ORDER BY quoted_on").toPandas()
     before = rows[pd.to_datetime(rows["quoted_on"]) < trained.data.params["test_from"]]
     for feature in trained.data.params["features"].split(","):

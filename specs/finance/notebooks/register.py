@@ -6,26 +6,28 @@
 
 # COMMAND ----------
 
+import contextlib
+
 import mlflow
 from databricks.sdk.runtime import dbutils
+from mlflow.entities.model_registry import ModelVersion
 
 if mlflow.get_tracking_uri().startswith("databricks"):
     mlflow.set_registry_uri("databricks-uc")
 
 given = dict(dbutils.widgets.getAll())
 name = f"{given['catalog']}.{given['schema_gold']}.{given['model']}"
-run = mlflow.get_run(dbutils.jobs.taskValues.get(taskKey="train", key="mlflow_run"))
+run = mlflow.get_run(given["mlflow_run"])
 if run.data.tags.get("gate") != "passed":
     raise ValueError(f"run {run.info.run_id} did not pass the gate")
 
 # COMMAND ----------
 
 client = mlflow.MlflowClient()
-try:
+champion: ModelVersion | None = None
+with contextlib.suppress(mlflow.MlflowException):
+    # There may be none yet.
     champion = client.get_model_version_by_alias(name, "champion")
-except mlflow.MlflowException:
-    # There is none yet.
-    champion = None
 version = mlflow.register_model(
     f"runs:/{run.info.run_id}/model",
     name,

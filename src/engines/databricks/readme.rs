@@ -48,13 +48,16 @@ pub(super) fn text(project: &spec::ProjectHeader, targets: &[Target<'_>]) -> Str
     };
     let has_tests = targets.first().is_some_and(|target| !super::trials::files(&[*target], &name).is_empty());
     let package = format!("src/{name}/");
-    let rows = [
+    let mut rows = vec![
         ("databricks.yml", "the bundle, and its targets"),
         ("resources/", "a file for each job, schema and so on"),
         tables,
         ("src/sql/", "the tables' queries and statements"),
         (package.as_str(), "what reads, casts, judges and publishes, the same for every table"),
     ];
+    if targets.iter().any(|target| !target.checked.graph.deployment.files.is_empty()) {
+        rows.push(("src/tasks/", "what tasks run that is the project's own"));
+    }
     let more = [
         ("tests/", "tests of the tables' declarations and of the package"),
         ("fixtures/", "files that the tests read"),
