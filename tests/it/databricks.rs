@@ -103,6 +103,56 @@ fn the_same_project_gives_the_same_bytes_and_old_files_go() {
     assert_eq!(files_below(&project.path().join("mine")).len(), 1);
 }
 
+#[test]
+fn a_task_runs_the_notebook_of_its_environment() {
+    let project = shop();
+    let stricter = "    on_cast_failure: quarantine\n    expect: [{expression: \"amount > ${var.least}\"}]\n";
+    project.write("medc.yml", &project.read("medc.yml").replace("    on_cast_failure: quarantine\n", stricter));
+    let files = bundle(&project, "out");
+    let job = &files["resources/shop.job.yml"];
+    let paths: Vec<&str> =
+        job.lines().filter_map(|line| line.split_once("notebook_path: ../")).map(|(_, path)| path).collect();
+    assert!(paths.contains(&"src/notebooks/silver_orders.dev.py"), "{job}");
+    assert!(paths.contains(&"src/notebooks/silver_orders.prod.py"), "{job}");
+    for path in paths {
+        assert!(files.contains_key(path), "{path} is not in the bundle");
+    }
+    project.write("medc.yml", &format!("{}bundle: {{emit: pipeline}}\n", project.read("medc.yml")));
+    let files = bundle(&project, "out");
+    let pipeline = &files["resources/shop_tables.pipeline.yml"];
+    let of = |target: &str| pipeline.split(&format!("  {target}:\n")).nth(1).expect("the target").to_owned();
+    assert!(of("dev").contains("path: ../src/pipeline/silver_orders.dev.py"), "{pipeline}");
+    assert!(of("prod").contains("path: ../src/pipeline/silver_orders.prod.py"), "{pipeline}");
+    assert!(!pipeline.contains("glob"), "{pipeline}");
+}
+
+#[test]
+fn tables_of_one_task_are_built_in_order_in_its_notebook() {
+    let project = shop();
+    let jobs = "jobs:\n  daily:\n    tasks:\n      \
+                - {task_key: serve, tables: {select: gold.totals, notebook: 02_serve}}\n      \
+                - {task_key: refine, tables: [layer:silver, layer:bronze]}\n";
+    project.write("medc.yml", &format!("{}{jobs}", project.read("medc.yml")));
+    let files = bundle(&project, "out");
+    let job = &files["resources/daily.job.yml"];
+    let (refine, serve) =
+        (job.find("task_key: refine").expect("a task"), job.rfind("task_key: serve").expect("a task"));
+    assert!(refine < serve && job[serve..].contains("depends_on:\n            - task_key: refine"), "{job}");
+    assert!(job.contains("path_bronze_orders: \"${var.bronze_orders_path}\""), "{job}");
+    assert!(!job.contains("unity_catalog"), "{job}");
+    let notebook = &files["src/notebooks/daily_refine.py"];
+    let place = |text: &str| notebook.find(text).unwrap_or_else(|| panic!("{text} in {notebook}"));
+    assert!(place("name=\"bronze.orders\"") < place("name=\"silver.orders\""));
+    assert!(notebook.ends_with("apply_unity_statements(run, tables=[\"silver.orders\"])\n"), "{notebook}");
+    assert!(files.contains_key("src/notebooks/02_serve.py") && !files.contains_key("src/notebooks/gold_totals.py"));
+    // One update of a pipeline makes them all.
+    project.write("medc.yml", &format!("{}bundle: {{emit: pipeline}}\n", project.read("medc.yml")));
+    let files = bundle(&project, "out");
+    let job = &files["resources/daily.job.yml"];
+    assert_eq!(job.matches("task_key").count(), 3, "the update, keys and tags, and what these wait for: {job}");
+    assert!(job.contains("pipeline_task") && !job.contains("refine"), "{job}");
+}
+
 /// A `databricks` command that writes down its arguments and says what `answers` gives for a verb.
 fn fake(project: &Project, answers: &str) -> Vec<(&'static str, String)> {
     let script =

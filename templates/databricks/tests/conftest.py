@@ -10,6 +10,7 @@ import runpy
 import sys
 import types
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -90,7 +91,8 @@ def declared(path: Path) -> list[Table]:
         patch.setitem(sys.modules, "databricks.sdk.runtime", runtime)
         patch.setattr(shared, "build", lambda table, run: found.append(table))
         patch.setattr(shared, "apply_unity_statements", lambda run, tables=(): None)
-        patch.setattr(pipeline, "define", lambda table, spark: found.append(table))
+        # In a pipeline a file says the dataset's columns, and no statement makes a table.
+        patch.setattr(pipeline, "define", lambda table, spark: found.append(replace(table, ddl=None)))
         patch.setattr(Run, "of_notebook", classmethod(lambda cls, spark, dbutils: None))
         runpy.run_path(str(path))
     return found
