@@ -92,7 +92,7 @@ def ptax():
     for place, (day, holiday) in enumerate(calendar()):
         if day.weekday() >= 5 or holiday:
             continue
-        rate += 0.085 * (level(day) - rate) + 0.008 * rate * noise(place)
+        rate += 0.15 * (level(day) - rate) + 0.008 * rate * noise(place)
         second = mix(place ^ 0xBC) % 1200
         time = f"{day} 13:{second // 60:02d}:{second % 60:02d}"
         rows.append((f"{rate - 0.0006:.4f}", f"{rate:.4f}", time))
