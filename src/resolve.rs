@@ -32,8 +32,8 @@ mod variables;
 
 pub use datasets::Datasets;
 pub use deployment::{Deployment, PassedThrough};
-pub use resource_files::{OwnPath, own_paths};
 use interpolate::Scope;
+pub use resource_files::{OwnPath, own_paths};
 
 /// What the command line and the process bring.
 #[derive(Debug, Clone, Default)]

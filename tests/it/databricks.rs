@@ -261,7 +261,10 @@ fn a_plan_is_held_against_what_is_deployed() {
         &text
             .replace("amount >= ${var.least}", "amount > ${var.least}")
             .replace("decimal(18,2)", "decimal(20,2)")
-            .replace("layers: {bronze: {}, silver: {}, gold: {}}", "layers: {bronze: {}, silver: {}, gold: {}, extra: {}}"),
+            .replace(
+                "layers: {bronze: {}, silver: {}, gold: {}}",
+                "layers: {bronze: {}, silver: {}, gold: {}, extra: {}}",
+            ),
     );
     let changed = plan(&project, &[], "");
     assert_eq!(changed.code, Some(0), "{changed:?}");
@@ -276,7 +279,8 @@ fn a_plan_is_held_against_what_is_deployed() {
         assert!(changed.stdout.contains(line), "{line}: {changed:?}");
     }
     let json = plan(&project, &["--format", "json"], "");
-    let json: serde_json::Value = serde_json::from_str(&json.stdout).unwrap_or_else(|error| panic!("{error}: {json:?}"));
+    let json: serde_json::Value =
+        serde_json::from_str(&json.stdout).unwrap_or_else(|error| panic!("{error}: {json:?}"));
     // A job's tasks are told each schema's name.
     assert_eq!(json["resources"][0]["resource"], "jobs.shop", "{json:#}");
     assert_eq!(json["resources"][1], serde_json::json!({"resource": "schemas.extra", "how": "create", "keys": []}));

@@ -226,8 +226,11 @@ fn what_a_plan_says_is_what_is_written_and_what_has_to_be() {
         let again = project.medc(&["plan", "--exit-code"]);
         assert_eq!(again.code, Some(0), "{what}: a plan after an apply: {again:?}");
         let after = rows(&folder.join("kept"));
-        let written: BTreeSet<String> =
-            STORED.iter().filter(|table| after[**table].0 != before[**table].0).map(|&table| table.to_owned()).collect();
+        let written: BTreeSet<String> = STORED
+            .iter()
+            .filter(|table| after[**table].0 != before[**table].0)
+            .map(|&table| table.to_owned())
+            .collect();
         assert_eq!(written, planned, "{what}");
 
         let _ = std::fs::remove_dir_all(folder.join("anew"));
@@ -246,6 +249,9 @@ fn what_a_plan_says_is_what_is_written_and_what_has_to_be() {
         before = after;
     }
     let share = conservative.len() as f64 / n_written.max(1) as f64;
-    eprintln!("{n_edits} edits, {n_written} tables written, {} came out the same: {conservative:?}", conservative.len());
+    eprintln!(
+        "{n_edits} edits, {n_written} tables written, {} came out the same: {conservative:?}",
+        conservative.len()
+    );
     assert!(share <= 0.1 || n_edits <= FEW, "{share}: {conservative:?}");
 }

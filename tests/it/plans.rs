@@ -229,7 +229,10 @@ fn the_parts_of_a_fingerprint_are_explained() {
     shop.edit("sum(amount)", "max(amount)");
     shop.0.write("data/2.csv", "id,customer,amount\n4,d,1\n");
     let run = shop.0.medc(&["plan", "--why", "gold.totals"]);
-    assert!(run.stdout.starts_with("gold.totals  rebuild: its definition changed (query); input silver.orders"), "{run:?}");
+    assert!(
+        run.stdout.starts_with("gold.totals  rebuild: its definition changed (query); input silver.orders"),
+        "{run:?}"
+    );
     assert!(run.stdout.contains("  ~ query  select customer , sum ( amount ) as total"), "{run:?}");
     assert!(run.stdout.contains("  = silver.orders  0\n"), "{run:?}");
     assert!(run.stdout.contains("  = write.mode  overwrite\n"), "{run:?}");

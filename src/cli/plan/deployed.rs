@@ -87,7 +87,9 @@ fn refuse_local_options(options: &arguments::Plan) -> Result<(), Failure> {
 pub(in crate::cli) enum Deployed {
     There(Box<Manifest>),
     /// With the first line of what the CLI said.
-    Nothing { why: String },
+    Nothing {
+        why: String,
+    },
 }
 
 /// Reads the manifest back from where the bundle's files are deployed.
@@ -97,10 +99,10 @@ pub(in crate::cli) enum Deployed {
 pub(in crate::cli) fn fetch(cli: &DatabricksCli, loaded: &Loaded) -> Result<Deployed, Failure> {
     let target = cli.target();
     let started = |error: std::io::Error| Failure::Stopped { message: format!("`databricks` cannot be run: {error}") };
-    let summary = cli
-        .ask(&["bundle", "summary", "--target", target, "--output", "json"])
-        .map_err(started)?
-        .map_err(|said| Failure::Stopped { message: format!("the Databricks CLI cannot say where it deploys\n  {said}") })?;
+    let summary =
+        cli.ask(&["bundle", "summary", "--target", target, "--output", "json"]).map_err(started)?.map_err(|said| {
+            Failure::Stopped { message: format!("the Databricks CLI cannot say where it deploys\n  {said}") }
+        })?;
     let summary: Value = serde_json::from_str(&summary).unwrap_or_default();
     let workspace = &summary["workspace"];
     let files = workspace["file_path"].as_str().map(str::to_owned);
@@ -188,7 +190,10 @@ fn human(shown: &Shown<'_>, paint: Paint) -> String {
     for (resource, verb) in by_hand {
         let symbol = paint.tone(Tone::Caution, "!");
         let name = paint.tone(Tone::Strong, resource);
-        let _ = writeln!(text, "  {symbol} {name}  changed by hand: the CLI would {verb} it, and the project did not change");
+        let _ = writeln!(
+            text,
+            "  {symbol} {name}  changed by hand: the CLI would {verb} it, and the project did not change"
+        );
     }
     if !changes.tables.is_empty() {
         title(&mut text, "tables");
@@ -250,10 +255,16 @@ fn summary(shown: &Shown<'_>) -> String {
 }
 
 fn whence(deployed: &Deployed, now: &Manifest) -> String {
-    let sha = |sha: &Option<String>| sha.as_deref().map_or("no commit".to_owned(), |sha| sha.chars().take(12).collect());
+    let sha =
+        |sha: &Option<String>| sha.as_deref().map_or("no commit".to_owned(), |sha| sha.chars().take(12).collect());
     match deployed {
         Deployed::There(manifest) => {
-            format!("Deployed: {} by medc {}; here: {}.", sha(&manifest.git_sha), manifest.medc_version, sha(&now.git_sha))
+            format!(
+                "Deployed: {} by medc {}; here: {}.",
+                sha(&manifest.git_sha),
+                manifest.medc_version,
+                sha(&now.git_sha)
+            )
         }
         Deployed::Nothing { why } => format!("Nothing that medc deployed is there ({why})."),
     }
@@ -265,7 +276,13 @@ fn markdown(shown: &Shown<'_>) -> String {
         text.push_str("| | what | change |\n|---|---|---|\n");
     }
     for change in &shown.changes.resources {
-        let _ = writeln!(text, "| {} | {} | {} |", symbol(change.how), code(&change.resource), cell(&change.keys.join(", ")));
+        let _ = writeln!(
+            text,
+            "| {} | {} | {} |",
+            symbol(change.how),
+            code(&change.resource),
+            cell(&change.keys.join(", "))
+        );
     }
     for (resource, verb) in &shown.by_hand {
         let _ = writeln!(text, "| ! | {} | changed by hand: the CLI would {verb} it |", code(resource));

@@ -6,8 +6,8 @@ use super::Shown;
 use super::human::{felt_words, new_defaults, no_changes, summary, symbol, written_datasets};
 use super::words::explain;
 use crate::cli::contract;
-use crate::cli::ui;
 use crate::cli::markdown::{cell, code};
+use crate::cli::ui;
 use crate::diagnostic::{Diagnostics, Severity};
 use crate::plan::{Action, destruction};
 
@@ -44,7 +44,12 @@ pub(super) fn plan(shown: &Shown) -> String {
         let _ = writeln!(text, "\nDeclared no longer, and kept: {}", kept.join(", "));
     }
     for (default, tables) in new_defaults(shown) {
-        let _ = writeln!(text, "\nNot chosen by the project: {} ({})", code(&default), ui::count(tables.len() as u64, "new table"));
+        let _ = writeln!(
+            text,
+            "\nNot chosen by the project: {} ({})",
+            code(&default),
+            ui::count(tables.len() as u64, "new table")
+        );
     }
     let left_out = shown.planned.unlisted.iter().chain(shown.planned.blocked.keys());
     let left_out: Vec<String> = left_out.map(|id| code(&graph.node(*id).name.to_string())).collect();

@@ -45,12 +45,7 @@ struct Basis {
 }
 
 /// Writes the plan to a file.
-pub(super) fn write(
-    file: &Path,
-    shown: &Shown,
-    options: &arguments::Plan,
-    session: &Session,
-) -> Result<(), Failure> {
+pub(super) fn write(file: &Path, shown: &Shown, options: &arguments::Plan, session: &Session) -> Result<(), Failure> {
     let saved = Saved {
         project: shown.loaded.resolved.project.name.clone(),
         environment: shown.loaded.resolved.environment.name.clone(),
@@ -177,9 +172,8 @@ fn differing<'a, T: PartialEq>(
 
 fn actions(loaded: &Loaded, plan: &Plan) -> Vec<(String, String)> {
     let graph = &loaded.checked.graph;
-    let of_action = |action: &crate::plan::Action| {
-        (graph.node(action.node).name.to_string(), action.change.word().to_owned())
-    };
+    let of_action =
+        |action: &crate::plan::Action| (graph.node(action.node).name.to_string(), action.change.word().to_owned());
     let drops = plan.drops.iter().map(|orphan| (orphan.table.to_string(), "drop".to_owned()));
     plan.actions.iter().map(of_action).chain(drops).collect()
 }

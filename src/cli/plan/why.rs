@@ -154,7 +154,8 @@ pub(super) fn human(why: &Why, paint: Paint) -> String {
     if !why.is_told {
         text.push_str("the medc that wrote it did not write down the parts of its fingerprint; the next write does\n");
     }
-    for (title, parts) in [("definition", &why.definition), ("inputs, by version", &why.inputs), ("files", &why.files)] {
+    for (title, parts) in [("definition", &why.definition), ("inputs, by version", &why.inputs), ("files", &why.files)]
+    {
         if parts.is_empty() {
             continue;
         }

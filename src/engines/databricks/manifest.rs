@@ -233,11 +233,8 @@ impl Changes {
                 if let (Some(columns), Some(declared)) = (&was.columns, &now.columns)
                     && node.write.mode != WriteMode::View
                 {
-                    let stored = Stored {
-                        schema: columns.clone(),
-                        partition_by: was.partition_by.clone(),
-                        by_others: false,
-                    };
+                    let stored =
+                        Stored { schema: columns.clone(), partition_by: was.partition_by.clone(), by_others: false };
                     change.columns = differences(node, &stored, declared);
                 }
                 if !change.definition.is_empty() {

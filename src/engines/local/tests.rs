@@ -469,6 +469,9 @@ fn left_over_files_of_a_killed_run_are_swept() {
     assert!(go(&checked, folder.path()).is_success());
     let orphan = folder.path().join("warehouse/silver/sales/part-00000-medc-killed.snappy.parquet");
     std::fs::write(&orphan, "half a file").expect("written");
+    let notes = orphan.with_file_name(crate::state::staged::NOTES);
+    std::fs::create_dir_all(&notes).expect("a folder");
+    std::fs::write(notes.join("killed"), "").expect("written");
     std::fs::write(&file, format!("{SALES}004,2024-01-04,500,paid\n")).expect("written");
     assert!(go(&checked, folder.path()).is_success());
     assert!(!orphan.exists());
