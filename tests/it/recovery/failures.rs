@@ -180,7 +180,7 @@ fn a_damaged_file_is_named_and_readers_keep_their_rows() {
         let shown = lake.project.medc(&["show", "silver.events_north", "--format", "csv", "--limit", "0"]);
         assert_eq!(shown.stdout.lines().count(), before["silver.events_north"].len() + 1, "{what}: its old rows");
         // What is said helps.
-        let again = lake.project.medc(&["apply", "--full-refresh", "--select", "bronze.events_north+"]);
+        let again = lake.project.medc(&["apply", "--full-refresh", "--yes", "--select", "bronze.events_north+"]);
         assert_eq!(again.code, Some(0), "{what}: {again:?}");
         lake.apply();
     }
