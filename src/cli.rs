@@ -18,6 +18,7 @@ mod ci;
 mod contract;
 mod deploy;
 mod diff;
+mod environments;
 mod explain;
 mod export;
 mod init;
@@ -28,6 +29,7 @@ mod moment;
 mod package;
 mod plan;
 mod progress;
+mod promote;
 mod report;
 mod restore;
 mod show;
@@ -139,6 +141,8 @@ fn run(command: &Command, session: &mut Session) -> Outcome {
         Command::Validate(options) => validate::run(options, session),
         Command::Plan(options) => plan::run(options, session),
         Command::Apply(options) => apply::run(options, session),
+        Command::Status(options) => environments::status::run(options, session),
+        Command::Promote(options) => promote::run(options, session),
         Command::Bundle(options) => bundle::run(options, session),
         Command::Test(options) => test::run(options, session),
         Command::Show(options) => show::run(options, session),

@@ -63,6 +63,10 @@ pub(super) enum Command {
     Plan(Plan),
     /// Make the tables what the project says
     Apply(Apply),
+    /// Show which versions are in which environment
+    Status(Status),
+    /// Bring to an environment what passed in another one
+    Promote(Promote),
     /// Write the project as a Databricks Asset Bundle
     Bundle(Bundle),
     /// Test the tables as they are, without building anything
@@ -224,6 +228,7 @@ pub(super) struct Selection {
   medc plan --select +gold.daily_sales
   medc plan --why silver.sales
   medc plan --out plan.json && medc apply plan.json
+  medc plan --from staging -t prod
   medc plan --format json --exit-code
   medc plan --format markdown > comment.md")]
 pub(super) struct Plan {
@@ -247,6 +252,9 @@ pub(super) struct Plan {
     /// Write the plan to a file as well, for `medc apply FILE`
     #[arg(long, value_name = "FILE")]
     pub(super) out: Option<PathBuf>,
+    /// Compare with another environment: what is in each, and what promotion from that one would change
+    #[arg(long, value_name = "ENVIRONMENT", conflicts_with_all = ["select", "full_refresh", "out", "why", "allow_destructive"])]
+    pub(super) from: Option<String>,
     /// Explain one table: each part of its fingerprint, its inputs and files, as they were and as they are
     #[arg(long, value_name = "TABLE", conflicts_with_all = ["out", "markdown"])]
     pub(super) why: Option<String>,
@@ -306,6 +314,48 @@ pub(super) struct Apply {
     /// On Databricks: once deployed, run this job or pipeline and follow it
     #[arg(long, value_name = "JOB")]
     pub(super) run: Option<String>,
+}
+
+impl Apply {
+    /// The apply that a promotion is.
+    pub(super) fn of_promotion(yes: bool) -> Self {
+        Apply {
+            plan: None,
+            selection: Selection { select: Vec::new(), full_refresh: false },
+            format: ResultFormat::Human,
+            show: None,
+            yes,
+            allow_destructive: false,
+            run: None,
+            lock_wait: None,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc status                      every environment
+  medc status -t prod --format json")]
+pub(super) struct Status {
+    /// How to write it
+    #[arg(long, value_enum, default_value_t = ResultFormat::Human)]
+    pub(super) format: ResultFormat,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  medc plan --from staging -t prod        what it would change
+  medc promote staging -t prod
+
+Refused when the source environment was not built from the commit that is checked out, or when an expectation that blocks
+does not hold there. The target is applied, and its registry says which versions are there since when.")]
+pub(super) struct Promote {
+    /// The environment in which it passed
+    #[arg(value_name = "ENVIRONMENT")]
+    pub(super) from: String,
+    /// Do what would be asked about, as for `apply`
+    #[arg(short, long)]
+    pub(super) yes: bool,
 }
 
 #[derive(Debug, Args)]

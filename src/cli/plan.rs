@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::arguments::{self, PlanFormat};
+use super::environments::compared;
 use super::stages::{self, Loaded, Planned, Session};
 use super::{Done, Failure, Outcome};
 use crate::ir::NodeId;
@@ -60,6 +61,9 @@ impl Shown {
 
 /// Plans and writes the plan to stdout.
 pub(super) fn run(options: &arguments::Plan, session: &mut Session) -> Outcome {
+    if let Some(from) = &options.from {
+        return compared::run(from, options.format(), options.exit_code, session);
+    }
     let loaded = session.load();
     if let Ok(loaded) = &loaded
         && matches!(loaded.resolved.environment.place, Place::Databricks(_))

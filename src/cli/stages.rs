@@ -81,6 +81,17 @@ impl Session {
         Ok(project.environments.iter().filter(|(_, one)| is_there(one)).map(|(name, _)| name.clone()).collect())
     }
 
+    /// All environments, in the order of declaration.
+    ///
+    /// # Errors
+    /// What reading the project reports.
+    pub(super) fn environments_declared(&mut self) -> Result<Vec<String>, Reported> {
+        let folder = self.find_project()?;
+        let mut memory = Memory::of(&folder);
+        let project = project::load(&Disk, &folder, &mut memory.texts, &mut self.sources, &mut self.diagnostics)?;
+        Ok(project.environments.keys().cloned().collect())
+    }
+
     /// As [`Session::load`], in another environment than the one that was asked for.
     ///
     /// # Errors

@@ -181,6 +181,7 @@ codes! {
     SCHEMA_EVOLUTION = "run" / "schema-evolution", "a stored table's columns may not become the declared ones";
     DESTRUCTIVE = "run" / "destructive", "a plan would lose rows for good, and nobody agreed";
     PREVENT_DESTROY = "run" / "prevent-destroy", "a plan would lose rows of a table that says it may not";
+    NOT_PASSED = "run" / "not-passed", "an environment has not passed, so that nothing is promoted from it";
     STALE_PLAN = "run" / "stale-plan", "a saved plan is no longer true";
     EXECUTION = "run" / "execution", "a query failed on the data";
     NOT_RESTORED = "run" / "not-restored", "a run that cannot be undone, because a table was written since";

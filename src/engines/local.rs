@@ -227,6 +227,33 @@ pub fn apply(
     })
 }
 
+/// Records in the registry that the datasets of this environment came from another one; gives how many.
+///
+/// # Errors
+/// What keeps the warehouse from being held or written.
+pub fn promote(
+    checked: &Checked,
+    state: &State,
+    settings: &RunSettings,
+    from: &str,
+    progress: &dyn Progress,
+) -> Result<usize, Box<Diagnostic>> {
+    let held = hold(settings, progress)?;
+    let mut n_datasets = 0;
+    let report = with_engine(checked, state, settings, progress, &held, async |run| {
+        let mut report = RunReport::default();
+        match ledger::promote(run, from).await {
+            Ok(n) => n_datasets = n,
+            Err(diagnostic) => report.diagnostics.push(diagnostic),
+        }
+        report
+    });
+    match report.diagnostics.into_iter().next() {
+        None => Ok(n_datasets),
+        Some(diagnostic) => Err(Box::new(diagnostic)),
+    }
+}
+
 /// Works on a warehouse alone, with threads and memory of its own.
 fn with_engine(
     checked: &Checked,

@@ -18,6 +18,7 @@ mod pipeline;
 mod plan_is_true;
 mod plans;
 mod project;
+mod promotion;
 mod quality;
 mod recovery;
 mod report;

@@ -21,6 +21,8 @@ use crate::name::TableName;
 use crate::sql::session;
 use crate::state::Warehouse;
 
+pub mod registry;
+
 /// What is remembered.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct History {

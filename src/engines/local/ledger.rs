@@ -23,6 +23,7 @@ use crate::name::TableName;
 use crate::plan::dataset_definition;
 
 const RUNS: &str = "Every apply that had something to do";
+const PROMOTIONS: &str = "Which version came to an environment from which other";
 const VERSIONS: &str = "Which dataset version was built when, from what";
 
 /// Records a run.
@@ -77,6 +78,33 @@ pub(super) async fn record_restored(run: &Run<'_>, n_done: usize, is_well: bool)
         ..ended(run, &RunReport::default(), now_micros())
     };
     append(run, "medc", "runs", RUNS, runs(run, &ended)).await
+}
+
+/// Records that the datasets that are there came from another environment: a row a dataset in the registry, and one of
+/// where it came from.
+pub(super) async fn promote(run: &Run<'_>, from: &str) -> Result<usize, Diagnostic> {
+    let now = now_micros();
+    let settings = &run.settings;
+    let git_sha = settings.git_sha.as_deref();
+    let of_node = |node| {
+        let node: &Node = node;
+        let dataset = node.dataset.as_ref()?;
+        let version = run.state.tables.get(&node.name)?.version;
+        Some(Registered { node, dataset, version, run_id: &settings.run_id, git_sha })
+    };
+    let all: Vec<Registered<'_>> = run.checked.graph.nodes.values().filter_map(of_node).collect();
+    let mut rows = Rows::default();
+    rows.text("kind", all.iter().map(|_| Some("dataset")));
+    rows.text("model_name", all.iter().map(|one| Some(one.dataset.model.as_str())));
+    rows.count("version", all.iter().map(|one| Some(i64::from(one.dataset.version))));
+    rows.text("from_environment", all.iter().map(|_| Some(from)));
+    rows.text("to_environment", all.iter().map(|_| Some(settings.environment.as_str())));
+    rows.text("git_sha", all.iter().map(|one| one.git_sha));
+    rows.text("run_id", all.iter().map(|one| Some(one.run_id)));
+    rows.time("promoted_at", all.iter().map(|_| Some(now)));
+    append(run, "ml_registry", "model_versions", VERSIONS, model_versions(run, &all, now)).await?;
+    append(run, "ml_registry", "promotions", PROMOTIONS, rows).await?;
+    Ok(all.len())
 }
 
 /// When a run began: its id begins with the time in milliseconds.
