@@ -222,6 +222,7 @@ pub(super) struct Selection {
     pub(super) full_refresh: bool,
 }
 
+#[expect(clippy::struct_excessive_bools, reason = "flags of a command line")]
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   medc plan

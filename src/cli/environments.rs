@@ -77,7 +77,7 @@ impl Inventory {
     /// What is in the environment that `loaded` is of.
     pub(super) fn of(loaded: &Loaded, session: &mut Session) -> Result<Self, Failure> {
         match &loaded.resolved.environment.place {
-            Place::Local { .. } => of_warehouse(loaded),
+            Place::Local { .. } => Ok(of_warehouse(loaded)),
             Place::Databricks(_) => of_workspace(loaded, session),
         }
     }
@@ -92,7 +92,7 @@ impl Inventory {
     }
 }
 
-fn of_warehouse(loaded: &Loaded) -> Result<Inventory, Failure> {
+fn of_warehouse(loaded: &Loaded) -> Inventory {
     let (checked, warehouse) = (&loaded.checked, loaded.warehouse());
     let graph = &checked.graph;
     let mut found = Inventory {
@@ -104,7 +104,7 @@ fn of_warehouse(loaded: &Loaded) -> Result<Inventory, Failure> {
     let mut diagnostics = Diagnostics::new();
     let Ok(state) = state::read(checked, &warehouse, &mut diagnostics) else {
         found.note = diagnostics.iter().next().map(|diagnostic| diagnostic.message.clone());
-        return Ok(found);
+        return found;
     };
     let fingerprints = fingerprints(graph);
     let stored = graph.order.iter().filter(|id| graph.node(**id).write.mode != crate::ir::WriteMode::View);
@@ -145,7 +145,7 @@ fn of_warehouse(loaded: &Loaded) -> Result<Inventory, Failure> {
         Ok(rows) => since(&mut found, &rows),
         Err(diagnostic) => found.note = Some(diagnostic.message),
     }
-    Ok(found)
+    found
 }
 
 /// Since when each dataset is there: from the first row of its newest unbroken run of rows with this definition.

@@ -88,8 +88,11 @@ pub(super) fn gate(source: &Loaded, session: &mut Session) -> Vec<Diagnostic> {
 fn of_code(folder: &Path, git_sha: Option<&str>) -> Vec<Diagnostic> {
     if git_sha.is_none() {
         return vec![
-            Diagnostic::error(code::NOT_PASSED, "the project is in no git repository, so that no commit can have passed")
-                .help("commit it: the registry says which commit is where"),
+            Diagnostic::error(
+                code::NOT_PASSED,
+                "the project is in no git repository, so that no commit can have passed",
+            )
+            .help("commit it: the registry says which commit is where"),
         ];
     }
     let git = std::process::Command::new("git")
@@ -121,7 +124,11 @@ fn of_tables(source: &Loaded) -> Vec<Diagnostic> {
         crate::plan::plan(&source.checked, &state, &Options::default(), &mut diagnostics)
     });
     let Ok(plan) = planned else {
-        return diagnostics.iter().filter(|found| found.severity == crate::diagnostic::Severity::Error).cloned().collect();
+        return diagnostics
+            .iter()
+            .filter(|found| found.severity == crate::diagnostic::Severity::Error)
+            .cloned()
+            .collect();
     };
     if plan.actions.is_empty() {
         return Vec::new();

@@ -118,10 +118,10 @@ fn hash(fingerprint: &str) -> String {
     fingerprint.split_once(':').map_or(fingerprint, |(_, hex)| hex).chars().take(8).collect()
 }
 
-fn value(difference: &Difference, side: &Option<String>) -> String {
+fn value(difference: &Difference, side: Option<&str>) -> String {
     match (difference.kind, side) {
-        ("code", side) => short(side.as_deref()),
-        (_, Some(text)) => text.clone(),
+        ("code", side) => short(side),
+        (_, Some(text)) => text.to_owned(),
         (_, None) => "none".to_owned(),
     }
 }
@@ -135,7 +135,7 @@ fn human(found: &[Difference], refusals: &[String], [from, to]: [&Inventory; 2],
             let _ = writeln!(text, "{}", paint.tone(Tone::Faint, kind));
         }
         let name = paint.tone(Tone::Strong, &difference.name);
-        let (target, source) = (value(difference, &difference.target), value(difference, &difference.source));
+        let (target, source) = (value(difference, difference.target.as_deref()), value(difference, difference.source.as_deref()));
         let _ = writeln!(text, "  {name}  {target} → {source}");
     }
     for inventory in [from, to] {
@@ -159,10 +159,11 @@ fn markdown(found: &[Difference], refusals: &[String], [from, to]: [&Inventory; 
     if found.is_empty() {
         text.push_str("The two are the same.\n");
     } else {
-        let _ = writeln!(text, "| | what | {} | {} |\n|---|---|---|---|", cell(&to.environment), cell(&from.environment));
+        let _ =
+            writeln!(text, "| | what | {} | {} |\n|---|---|---|---|", cell(&to.environment), cell(&from.environment));
     }
     for difference in found {
-        let (target, source) = (value(difference, &difference.target), value(difference, &difference.source));
+        let (target, source) = (value(difference, difference.target.as_deref()), value(difference, difference.source.as_deref()));
         let name = code(&difference.name);
         let _ = writeln!(text, "| {} | {name} | {} | {} |", difference.kind, cell(&target), cell(&source));
     }

@@ -56,7 +56,8 @@ fn one(found: &Inventory, paint: Paint, text: &mut String) {
     if found.tables.is_empty() {
         let _ = writeln!(text, "  tables     none of {} is there", found.n_tables);
     } else if found.differing.is_empty() {
-        let _ = writeln!(text, "  tables     {}, as the project has them", ui::count(found.tables.len() as u64, "table"));
+        let _ =
+            writeln!(text, "  tables     {}, as the project has them", ui::count(found.tables.len() as u64, "table"));
     } else {
         let n_more = found.differing.len().saturating_sub(MOST_NAMED);
         let mut listed = found.differing.iter().take(MOST_NAMED).cloned().collect::<Vec<_>>().join(", ");

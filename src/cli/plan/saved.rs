@@ -89,10 +89,10 @@ pub(in crate::cli) fn hold(
 ) -> Result<(), Reported> {
     let mut moved = Vec::new();
     let project = &loaded.resolved.project.name;
-    if saved.project != *project {
-        moved.push(format!("it is of the project `{}`, and this is `{project}`", saved.project));
-    } else {
+    if saved.project == *project {
         saved.basis.differences(&Basis::of(loaded, planned), &mut moved);
+    } else {
+        moved.push(format!("it is of the project `{}`, and this is `{project}`", saved.project));
     }
     if moved.is_empty() {
         return Ok(());

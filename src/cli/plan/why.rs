@@ -15,6 +15,7 @@ use crate::cli::lineage::find_table;
 use crate::cli::ui::{Paint, Tone};
 use crate::ir::{Body, WriteMode};
 use crate::plan::{definition, fingerprints, source_stamp, stored_inputs};
+use crate::state::Commit;
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -46,7 +47,8 @@ struct Then<T> {
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Part {
-    part: String,
+    #[serde(rename = "part")]
+    name: String,
     from: Option<String>,
     to: Option<String>,
     changed: bool,
@@ -80,13 +82,13 @@ pub(super) fn of(shown: &Shown, table: &str) -> Result<Why, Failure> {
     };
     let state = shown.planned.state.tables.get(&node.name);
     let commit = state.and_then(|table| table.commit.as_ref());
-    let former = commit.and_then(|commit| commit.parts());
+    let former = commit.and_then(Commit::parts);
     let now = definition::definition(graph, id);
     let names: BTreeSet<&String> = former.iter().flat_map(|parts| parts.definition.keys()).chain(now.keys()).collect();
     let part = |name: &&String| {
         let from = former.as_ref().and_then(|parts| parts.definition.get(*name)).cloned();
         let to = now.get(*name).cloned();
-        Part { part: (*name).clone(), changed: former.is_some() && from != to, from, to }
+        Part { name: (*name).clone(), changed: former.is_some() && from != to, from, to }
     };
     let mut read: BTreeSet<String> = commit.iter().flat_map(|commit| commit.inputs.keys().cloned()).collect();
     read.extend(stored_inputs(graph, id).into_iter().map(|input| graph.node(input).name.to_string()));
@@ -94,7 +96,7 @@ pub(super) fn of(shown: &Shown, table: &str) -> Result<Why, Failure> {
         let from = commit.and_then(|commit| commit.inputs.get(&name)).map(ToString::to_string);
         let now = crate::name::TableName::parse(&name).and_then(|name| shown.planned.state.tables.get(&name));
         let to = now.map(|table| table.version.to_string());
-        Part { changed: commit.is_some() && from != to, part: name, from, to }
+        Part { changed: commit.is_some() && from != to, name, from, to }
     };
     Ok(Why {
         table: node.name.to_string(),
@@ -130,13 +132,13 @@ fn files(shown: &Shown, id: crate::ir::NodeId) -> Vec<Part> {
         let from = table.and_then(|table| table.commit.as_ref()?.source_stamp.clone());
         let to = Some(source_stamp(now));
         let part = format!("all {} together", crate::cli::ui::count(now.len() as u64, "file"));
-        return vec![Part { part, changed: from.is_some() && from != to, from, to }];
+        return vec![Part { name: part, changed: from.is_some() && from != to, from, to }];
     };
     let names: BTreeSet<&String> = known.keys().chain(now.iter().map(|file| &file.path)).collect();
     let part = |name: &String| {
         let from = known.get(name).map(|stamp| format!("{stamp:016x}"));
         let to = now.iter().find(|file| file.path == *name).map(|file| format!("{:016x}", file.stamp));
-        Part { part: name.clone(), changed: from != to, from, to }
+        Part { name: name.clone(), changed: from != to, from, to }
     };
     names.into_iter().map(part).collect()
 }
@@ -164,10 +166,10 @@ pub(super) fn human(why: &Why, paint: Paint) -> String {
             let cut = |text: &Option<String>| text.as_deref().map_or_else(|| "none".to_owned(), cut);
             if part.changed {
                 let symbol = paint.tone(Tone::Caution, "~");
-                let name = paint.tone(Tone::Strong, &part.part);
+                let name = paint.tone(Tone::Strong, &part.name);
                 let _ = writeln!(text, "  {symbol} {name}  {} → {}", cut(&part.from), cut(&part.to));
             } else {
-                let _ = writeln!(text, "  = {}  {}", part.part, paint.tone(Tone::Faint, &cut(&part.to)));
+                let _ = writeln!(text, "  = {}  {}", part.name, paint.tone(Tone::Faint, &cut(&part.to)));
             }
         }
     }

@@ -84,7 +84,7 @@ fn own_cause(action: &Action) -> Option<String> {
     if !action.definition.is_empty() {
         return Some(parts_words(&action.definition));
     }
-    let own = action.reasons.iter().find_map(|one| match one {
+    action.reasons.iter().find_map(|one| match one {
         Reason::InputPlanned { .. } | Reason::InputChanged { .. } => None,
         Reason::Missing => Some("it is created".to_owned()),
         Reason::DefinitionChanged
@@ -93,8 +93,7 @@ fn own_cause(action: &Action) -> Option<String> {
         | Reason::WrittenByOthers { .. }
         | Reason::Unfinished
         | Reason::Requested => reason(one),
-    });
-    own
+    })
 }
 
 /// `column amount double → decimal(18,2) and 2 more`.

@@ -238,7 +238,7 @@ impl Changes {
                     change.columns = differences(node, &stored, declared);
                 }
                 if !change.definition.is_empty() {
-                    let columns = now.columns.iter().flat_map(|schema| schema.names()).map(str::to_owned).collect();
+                    let columns = now.columns.iter().flat_map(Schema::names).map(str::to_owned).collect();
                     change.felt = felt(checked, &readers, id, &columns);
                 }
                 if let (Some(promise), Some(columns)) = (&was.parts.promise, &was.columns) {
