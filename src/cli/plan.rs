@@ -12,10 +12,10 @@ use super::{Done, Failure, Outcome};
 use crate::ir::NodeId;
 use crate::plan::downstream::{self, Consequences};
 use crate::plan::drift::{self, Drift};
-use crate::plan::{Options, Plan, destruction, refusal};
+use crate::plan::{Action, Change, Options, Plan, destruction, refusal};
 use crate::report;
 use crate::resolve::Place;
-use crate::state::Orphan;
+use crate::state::{Orphan, SourceFile};
 
 pub(super) mod deployed;
 mod human;
@@ -51,6 +51,18 @@ impl Shown {
 
     fn plan(&self) -> &Plan {
         &self.planned.plan
+    }
+
+    /// The files that an appended table has yet to read.
+    fn waiting(&self, action: &Action) -> Vec<&SourceFile> {
+        let name = &self.loaded.checked.graph.node(action.node).name;
+        let state = &self.planned.state;
+        match (action.change, state.tables.get(name), state.sources.get(name)) {
+            (Change::Append { .. }, Some(table), Some(files)) => {
+                files.iter().filter(|file| !table.ingested.contains_key(&file.path)).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     /// Tables that are declared no longer and stay.

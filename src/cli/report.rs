@@ -96,7 +96,7 @@ fn summary(report: &Report, path: &Path, n_bytes: usize) -> String {
     format!(
         "Wrote {} ({}): {}, {held}.",
         path.display(),
-        words::bytes(n_bytes as u64),
+        ui::bytes(n_bytes as u64),
         ui::count(report.summary.n_tables, "table")
     )
 }

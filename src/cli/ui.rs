@@ -161,6 +161,23 @@ pub(super) fn grouped(n: u64) -> String {
     text
 }
 
+/// `1.5 MB`; thousands, not 1,024s.
+#[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
+pub(super) fn bytes(n: u64) -> String {
+    let mut size = n as f64;
+    for unit in ["B", "kB", "MB", "GB", "TB"] {
+        if size < 1000.0 {
+            return if unit == "B" || size >= 100.0 {
+                format!("{size:.0} {unit}")
+            } else {
+                format!("{size:.1} {unit}")
+            };
+        }
+        size /= 1000.0;
+    }
+    format!("{size:.1} PB")
+}
+
 /// Seconds for people.
 pub(super) fn seconds(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs_f64();

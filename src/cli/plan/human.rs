@@ -15,6 +15,9 @@ use crate::plan::{Action, Change, Plan, destruction};
 /// So many who feel a change are named; the others are counted.
 const MOST_NAMED: usize = 6;
 
+/// So many files that wait to be appended are named.
+const MOST_FILES: usize = 3;
+
 /// `No changes. 14 tables match the specs.`
 pub(in crate::cli) fn no_changes(plan: &Plan) -> String {
     let n = plan.unchanged.len() as u64;
@@ -65,6 +68,13 @@ fn one(shown: &Shown, action: &Action, paint: Paint, text: &mut String) {
     let mut faint = |line: &str| {
         let _ = writeln!(text, "      {}", paint.tone(Tone::Faint, line));
     };
+    let waiting = shown.waiting(action);
+    if !waiting.is_empty() {
+        let n_bytes: u64 = waiting.iter().map(|file| file.size_bytes).sum();
+        let names: Vec<&str> = waiting.iter().take(MOST_FILES).map(|file| file.path.as_str()).collect();
+        let more = if waiting.len() > MOST_FILES { ", …" } else { "" };
+        faint(&format!("{} in {}{more}", ui::bytes(n_bytes), names.join(", ")));
+    }
     for change in &action.columns {
         let statement = words::ddl(name, change).filter(|_| is_in_place(action));
         match statement {

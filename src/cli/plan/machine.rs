@@ -47,7 +47,12 @@ fn one(shown: &Shown, action: &Action) -> Value {
     });
     let Some(members) = written.as_object_mut() else { return written };
     match action.change {
-        Change::Append { n_files } => drop(members.insert("n_files".to_owned(), n_files.into())),
+        Change::Append { n_files } => {
+            let waiting = shown.waiting(action);
+            members.insert("n_files".to_owned(), n_files.into());
+            members.insert("size_bytes".to_owned(), waiting.iter().map(|file| file.size_bytes).sum::<u64>().into());
+            members.insert("files".to_owned(), waiting.iter().map(|file| file.path.as_str()).collect());
+        }
         Change::Create | Change::Rebuild | Change::Merge | Change::View => {}
     }
     if let Some(root) = shown.causes.root(&name).filter(|root| *root != name) {

@@ -80,23 +80,6 @@ pub(super) fn value(value: &Value) -> String {
     }
 }
 
-/// `1.5 MB`; thousands, not 1,024s.
-#[expect(clippy::cast_precision_loss, reason = "two digits are shown")]
-pub(super) fn bytes(n: u64) -> String {
-    let mut size = n as f64;
-    for unit in ["B", "kB", "MB", "GB", "TB"] {
-        if size < 1000.0 {
-            return if unit == "B" || size >= 100.0 {
-                format!("{size:.0} {unit}")
-            } else {
-                format!("{size:.1} {unit}")
-            };
-        }
-        size /= 1000.0;
-    }
-    format!("{size:.1} PB")
-}
-
 /// `0.42 s`, `3 min 05 s`.
 pub(super) fn seconds(seconds: f64) -> String {
     ui::seconds(std::time::Duration::try_from_secs_f64(seconds).unwrap_or_default())

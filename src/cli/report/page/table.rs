@@ -201,7 +201,7 @@ fn facts(table: &Table) -> Vec<Fact> {
     add("Owner", table.owner.clone());
     add("Tags", (!table.tags.is_empty()).then(|| table.tags.join(", ")));
     if let Some(stored) = &table.stored {
-        add("Size", Some(words::bytes(stored.size_bytes)));
+        add("Size", Some(ui::bytes(stored.size_bytes)));
         add("Version", Some(stored.version.to_string()));
     }
     add("Written", table.written_at.as_deref().map(words::moment));
