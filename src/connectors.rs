@@ -2,13 +2,16 @@
 //!
 //! The set is open: a new connector is a file here and a variant of [`Source`]; engines see only `ir::Ingest`.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::ir::Reader;
+use crate::ir::{DatabaseSystem, Ingestion, Reader};
 use crate::kind::Problem;
 
 pub mod csv;
+pub mod database;
 pub mod delta;
 pub mod json;
 pub mod parquet;
@@ -25,16 +28,35 @@ pub enum Source {
     Parquet(parquet::Parquet),
     /// A Delta table.
     Delta(delta::Delta),
+    /// A table or a query of a PostgreSQL database.
+    Postgresql(database::Database),
+    /// A table or a query of a Microsoft SQL Server database.
+    Sqlserver(database::Database),
+    /// A table or a query of a MySQL or MariaDB database.
+    Mysql(database::Database),
 }
 
 impl Source {
-    /// The location as written.
-    pub fn path(&self) -> &str {
+    /// The location as written; of a database where it is, without credentials.
+    pub fn location(&self) -> Cow<'_, str> {
         match self {
-            Source::Csv(csv) => &csv.path,
-            Source::Json(json) => &json.path,
-            Source::Parquet(parquet) => &parquet.path,
-            Source::Delta(delta) => &delta.path,
+            Source::Csv(csv) => Cow::Borrowed(&csv.path),
+            Source::Json(json) => Cow::Borrowed(&json.path),
+            Source::Parquet(parquet) => Cow::Borrowed(&parquet.path),
+            Source::Delta(delta) => Cow::Borrowed(&delta.path),
+            Source::Postgresql(database) => Cow::Owned(database.location(DatabaseSystem::Postgresql)),
+            Source::Sqlserver(database) => Cow::Owned(database.location(DatabaseSystem::Sqlserver)),
+            Source::Mysql(database) => Cow::Owned(database.location(DatabaseSystem::Mysql)),
+        }
+    }
+
+    /// How Databricks reads the files, where the source says so.
+    pub fn ingestion(&self) -> Option<Ingestion> {
+        match self {
+            Source::Csv(csv) => csv.ingestion,
+            Source::Json(json) => json.ingestion,
+            Source::Parquet(parquet) => parquet.ingestion,
+            Source::Delta(_) | Source::Postgresql(_) | Source::Sqlserver(_) | Source::Mysql(_) => None,
         }
     }
 
@@ -48,6 +70,9 @@ impl Source {
             Source::Json(json) => json.lower(),
             Source::Parquet(parquet) => parquet.lower(),
             Source::Delta(delta) => delta.lower(),
+            Source::Postgresql(database) => database.lower(DatabaseSystem::Postgresql),
+            Source::Sqlserver(database) => database.lower(DatabaseSystem::Sqlserver),
+            Source::Mysql(database) => database.lower(DatabaseSystem::Mysql),
         }
     }
 }

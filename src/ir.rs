@@ -87,6 +87,7 @@ pub struct Node {
     pub prevent_destroy: bool,
     /// What the project left to medc, as `key: value`; a plan tells it once, when the table is created.
     pub defaults: Vec<String>,
+    pub on_databricks: OnDatabricks,
 }
 
 /// That features of a model are looked up here by key, and by time where it has one.
@@ -123,6 +124,92 @@ pub enum Reader {
     Parquet,
     /// A Delta table, at its newest version.
     Delta,
+    /// A table or a query of a SQL database, in full.
+    Database(Database),
+}
+
+/// A table or a query of a SQL database. One of the two is there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Database {
+    pub system: DatabaseSystem,
+    pub through: Through,
+    pub database: String,
+    pub table: Option<String>,
+    pub query: Option<String>,
+}
+
+/// Whose SQL a database speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatabaseSystem {
+    Postgresql,
+    Sqlserver,
+    Mysql,
+}
+
+impl DatabaseSystem {
+    /// As a source's `format` says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            DatabaseSystem::Postgresql => "postgresql",
+            DatabaseSystem::Sqlserver => "sqlserver",
+            DatabaseSystem::Mysql => "mysql",
+        }
+    }
+
+    /// The port that it listens on where nothing else is said.
+    pub fn port(self) -> u16 {
+        match self {
+            DatabaseSystem::Postgresql => 5432,
+            DatabaseSystem::Sqlserver => 1433,
+            DatabaseSystem::Mysql => 3306,
+        }
+    }
+}
+
+/// How a database is reached.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Through {
+    Address {
+        host: String,
+        port: u16,
+        user: Credential,
+        password: Credential,
+    },
+    /// A connection of Unity Catalog.
+    Connection(String),
+}
+
+/// What only some may know, or need not be kept.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Credential {
+    Text(String),
+    /// Looked up when a job runs.
+    Secret {
+        scope: String,
+        key: String,
+    },
+}
+
+/// How Databricks reads files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Ingestion {
+    /// Each file once, by a stream that knows which it has read.
+    AutoLoader,
+    /// Each file once, by a statement that knows which it has read.
+    CopyInto,
+    /// All files each time, by the function `read_files`.
+    ReadFiles,
+}
+
+/// What only Databricks is told of a table.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OnDatabricks {
+    /// Properties of the Delta table.
+    pub properties: std::collections::BTreeMap<String, String>,
+    /// Whether Databricks chooses the columns by which rows lie near each other.
+    pub clusters_itself: bool,
+    pub ingestion: Option<Ingestion>,
 }
 
 /// Delimited text (CSV). Every field is text; an empty unquoted field is NULL, an empty quoted one is the empty string.

@@ -20,6 +20,7 @@ mod dataset;
 mod deployment;
 mod environment;
 mod job;
+mod service_task;
 mod suites;
 
 pub use dataset::{Dataset, DatasetFile};
@@ -35,6 +36,7 @@ pub use job::{
     PeriodicUnit, PipelineTask, PythonTask, RunIf, RunJobTask, Schedule, SqlTask, TableUpdate, TablesTask, Task,
     Trigger, UpdateCondition, WheelTask,
 };
+pub use service_task::{AlertTask, DashboardTask, DbtTask, ForEach, Input, Inputs};
 pub use suites::{Checkpoints, SuiteUse, Suites};
 
 /// A medc project file. `medc.yml` has `project`; every file that it includes may hold any other key.
@@ -231,6 +233,9 @@ pub struct Table {
     pub expectations: Option<Suites>,
     /// That models look features up here. Its keys are then never NULL, and unique together with the timestamp.
     pub feature_table: Option<FeatureTable>,
+    /// For Databricks: properties of the Delta table, besides medc's own. Example: `{delta.enableChangeDataFeed: true}`.
+    #[serde(default)]
+    pub properties: IndexMap<String, Scalar>,
     /// Refuses every change that would lose rows which only this table has: building it anew from inputs that no longer give
     /// them, dropping one of its columns, dropping the table. Default: false; such a change is asked about. On Databricks, where no
     /// job drops a table, the layer's schema gets `lifecycle: {prevent_destroy: true}`. Example: `true`.
@@ -258,9 +263,9 @@ pub struct Write {
     /// For `merge`: the columns by which a row is known.
     #[serde(default)]
     pub keys: Vec<String>,
-    /// Columns by which rows lie near each other, for those who filter by them.
+    /// Columns by which rows lie near each other, for those who filter by them; on Databricks `auto` lets it choose them.
     #[serde(default)]
-    pub cluster_by: Vec<String>,
+    pub cluster_by: ClusterBy,
     /// Columns whose values make folders. For few values only, e.g. a date.
     #[serde(default)]
     pub partition_by: Vec<String>,
@@ -268,6 +273,29 @@ pub struct Write {
     /// `evolve` for `overwrite`, whose rows are made anew anyway, and `fail` for `append` and `merge`, whose rows stay.
     /// `medc apply --full-refresh` builds the table anew from its inputs, whatever is said here.
     pub schema_evolution: Option<SchemaEvolution>,
+}
+
+/// Columns by which rows lie near each other.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(untagged)]
+#[schemars(inline)]
+pub enum ClusterBy {
+    Columns(Vec<String>),
+    Word(ClusterByWord),
+}
+
+impl Default for ClusterBy {
+    fn default() -> Self {
+        ClusterBy::Columns(Vec::new())
+    }
+}
+
+/// What chooses the columns by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ClusterByWord {
+    /// Databricks does, by what is asked of the table. The local engine leaves the rows as they come.
+    Auto,
 }
 
 /// How new rows meet those that are there.

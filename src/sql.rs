@@ -27,6 +27,7 @@ mod position;
 mod relations;
 pub mod rename;
 pub mod session;
+pub mod row_condition;
 mod spans;
 mod spelling;
 mod sum;

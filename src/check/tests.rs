@@ -70,6 +70,7 @@ fn node(name: &str, body: Body, columns: Option<&str>) -> Node {
         feature_table: None,
         prevent_destroy: false,
         defaults: Vec::new(),
+        on_databricks: crate::ir::OnDatabricks::default(),
     }
 }
 

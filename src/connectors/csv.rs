@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::diagnostic::code;
-use crate::ir::{Delimited, OnViolation, Reader};
+use crate::ir::{Delimited, Ingestion, OnViolation, Reader};
 use crate::kind::Problem;
 
 /// Delimited text files.
@@ -33,6 +33,10 @@ pub struct Csv {
     /// What happens to a row with more or fewer fields than there are columns. Default: fail.
     #[serde(default)]
     pub on_ragged_row: OnViolation,
+    /// How Databricks reads the files: `auto_loader` and `copy_into` each file once, for tables that are appended to;
+    /// `read_files` all of them, for tables that are overwritten. Default: `auto_loader` for `append`, Spark's reader
+    /// otherwise. The local engine reads both as it always does.
+    pub ingestion: Option<Ingestion>,
 }
 
 fn yes() -> bool {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::ir::Reader;
+use crate::ir::{Ingestion, Reader};
 use crate::kind::Problem;
 
 /// Parquet files. Columns are found by name and keep their types until the contract casts them.
@@ -12,6 +12,10 @@ use crate::kind::Problem;
 pub struct Parquet {
     /// A file, a folder (all its `.parquet` files) or a glob, relative to the project's folder.
     pub path: String,
+    /// How Databricks reads the files: `auto_loader` and `copy_into` each file once, for tables that are appended to;
+    /// `read_files` all of them, for tables that are overwritten. Default: `auto_loader` for `append`, Spark's reader
+    /// otherwise. The local engine reads both as it always does.
+    pub ingestion: Option<Ingestion>,
 }
 
 impl Parquet {

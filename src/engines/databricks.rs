@@ -9,13 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::Checked;
 use crate::ir::deployment::TaskBody;
-use crate::ir::{Node, NodeId, WriteMode};
+use crate::ir::{Body, Node, NodeId, Reader, WriteMode};
 use crate::name::TableName;
 use crate::resolve::{Databricks, Environment, Place};
 use crate::spec;
 
 mod assertions;
 mod configuration;
+mod constraints;
 pub mod deploy;
 mod jobs;
 pub mod manifest;
@@ -186,6 +187,11 @@ fn notebooks(target: &Target<'_>, package: &str, sql: &Files, differing: &BTreeS
         files.insert(notebook_path(&graph.node(id).name), text);
     }
     files
+}
+
+/// Whether a table is read from files, which have a place in each environment.
+fn reads_files(node: &Node) -> bool {
+    matches!(&node.body, Body::Ingest(ingest) if !matches!(ingest.reader, Reader::Database(_)))
 }
 
 /// The key of a table's task and notebook.

@@ -95,6 +95,7 @@ fn lower(
         feature_table: None,
         prevent_destroy: false,
         defaults: Vec::new(),
+        on_databricks: crate::ir::OnDatabricks::default(),
         dataset: Some(Dataset {
             model: spec.model_name.clone(),
             version: spec.version,

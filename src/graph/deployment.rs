@@ -27,6 +27,7 @@ mod quartz;
 mod raw_jobs;
 mod references;
 mod resources;
+mod services;
 mod start;
 mod tasks;
 mod types;
@@ -265,11 +266,20 @@ fn bundle(resolved: &Resolved, written: &resolve::Deployment, diagnostics: &mut 
             ));
         }
     }
+    let is_pipeline = bundle.spec.emit == spec::Emit::Pipeline;
+    if is_pipeline && bundle.spec.check_constraints {
+        diagnostics.error(wrong(
+            "/check_constraints",
+            "a pipeline's tables have expectations, not constraints".to_owned(),
+            "remove it, or emit jobs: `emit: jobs`",
+        ));
+    }
     Bundle {
         name,
         uuid: bundle.spec.uuid.clone(),
         cli_version: bundle.spec.cli_version.clone(),
-        pipeline: (bundle.spec.emit == spec::Emit::Pipeline).then(|| pipeline::key(&resolved.project.name)),
+        check_constraints: bundle.spec.check_constraints,
+        pipeline: is_pipeline.then(|| pipeline::key(&resolved.project.name)),
     }
 }
 
@@ -386,6 +396,22 @@ fn task_texts(task: &spec::Task) -> Vec<(String, String)> {
         let list = list.into_iter().flatten().enumerate();
         texts.extend(list.map(|(index, text)| (format!("{key}/parameters/{index}"), text.clone())));
     }
+    if let Some(repeated) = &task.for_each {
+        match &repeated.inputs {
+            spec::Inputs::Text(text) => texts.push(("for_each/inputs".to_owned(), text.clone())),
+            spec::Inputs::List(_) => {}
+        }
+    }
+    let services = [
+        ("dashboard/dashboard", task.dashboard.as_ref().map(|dashboard| &dashboard.dashboard)),
+        ("dashboard/warehouse_id", task.dashboard.as_ref().and_then(|dashboard| dashboard.warehouse_id.as_ref())),
+        ("alert/alert", task.alert.as_ref().map(|alert| &alert.alert)),
+        ("alert/warehouse_id", task.alert.as_ref().map(|alert| &alert.warehouse_id)),
+        ("dbt/warehouse_id", task.dbt.as_ref().map(|dbt| &dbt.warehouse_id)),
+        ("dbt/schema", task.dbt.as_ref().and_then(|dbt| dbt.schema.as_ref())),
+        ("dbt/catalog", task.dbt.as_ref().and_then(|dbt| dbt.catalog.as_ref())),
+    ];
+    texts.extend(services.into_iter().filter_map(|(key, text)| Some((key.to_owned(), text?.clone()))));
     if let Some(condition) = &task.condition {
         texts.push(("condition/left".to_owned(), condition.left.clone()));
         texts.push(("condition/right".to_owned(), condition.right.clone()));

@@ -192,6 +192,7 @@ mod tests {
                 feature_table: None,
                 prevent_destroy: false,
                 defaults: Vec::new(),
+                on_databricks: crate::ir::OnDatabricks::default(),
             };
             (node.name.clone(), node)
         };

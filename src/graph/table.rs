@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use super::contract::{self, Lowered};
 use super::feature_table;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Reported, code};
-use crate::ir::{Body, Ingest, Input, Node, OnViolation, Relation, SchemaEvolution, Write, WriteMode};
+use crate::ir::{
+    Body, Ingest, Ingestion, Input, Node, OnDatabricks, OnViolation, Reader, Relation, SchemaEvolution, Write,
+    WriteMode,
+};
 use crate::name::{self, TableName};
-use crate::resolve::{Resolved, Table};
+use crate::resolve::{Place, Resolved, Table};
 use crate::spec;
 
 /// # Errors
@@ -36,6 +39,7 @@ pub(super) fn lower(
     let lowered_contract = find_contract(spec, table, contracts, diagnostics)?;
     let body = lower_body(table_name, table, resolved, diagnostics)?;
     let write = lower_write(table_name, table, &body, lowered_contract, diagnostics)?;
+    let on_databricks = on_databricks(table, &write, &body, diagnostics);
     let columns = lowered_contract.map_or(&[][..], |lowered| &lowered.contract.columns);
     let mut assertions = lowered_contract.map(|lowered| lowered.assertions.clone()).unwrap_or_default();
     contract::table_assertions(
@@ -68,6 +72,7 @@ pub(super) fn lower(
         feature_table,
         prevent_destroy: spec.prevent_destroy,
         defaults,
+        on_databricks,
     })
 }
 
@@ -110,9 +115,20 @@ fn lower_body(
             let reader = source.lower().map_err(|problem| {
                 diagnostics.error(problem.at(|pointer| origin.site(&format!("/source{pointer}"))))
             })?;
+            let is_database = matches!(reader, Reader::Database(_));
+            if is_database && matches!(resolved.environment.place, Place::Local { .. }) {
+                return Err(diagnostics.error(
+                    Diagnostic::error(code::SOURCE_OPTION, "the local engine does not read databases yet")
+                        .at(origin.site("/source/format"), "")
+                        .help(format!(
+                            "give the environment files instead: `environments: {{{}: {{tables: {{{table_name}: {{source: {{format: csv, path: …}}}}}}}}}}`",
+                            resolved.environment.name
+                        )),
+                ));
+            }
             Ok(Body::Ingest(Ingest {
-                location: source.path().to_owned(),
-                location_site: origin.site("/source/path"),
+                location: source.location().into_owned(),
+                location_site: origin.site(if is_database { "/source" } else { "/source/path" }),
                 reader,
                 metadata_columns: spec.metadata_columns.clone(),
             }))
@@ -221,11 +237,15 @@ fn lower_write(
 ) -> Result<Write, Reported> {
     let origin = &table.entity.origin;
     let spec::Write { mode, keys, cluster_by, partition_by, schema_evolution } = &table.entity.spec.write;
+    let cluster_by: &[String] = match cluster_by {
+        spec::ClusterBy::Columns(columns) => columns,
+        spec::ClusterBy::Word(spec::ClusterByWord::Auto) => &[],
+    };
     let wrong = |pointer: &str, message: String| {
         Diagnostic::error(code::WRITE_MODE, message).at(origin.site(&format!("/write{pointer}")), "")
     };
     let mut failed = None;
-    for (key, columns) in [("keys", keys), ("cluster_by", cluster_by), ("partition_by", partition_by)] {
+    for (key, columns) in [("keys", keys.as_slice()), ("cluster_by", cluster_by), ("partition_by", partition_by)] {
         for (index, column) in columns.iter().enumerate() {
             let known = contract.map(|lowered| lowered.contract.columns.iter().map(|known| known.column.name.as_str()));
             if let Some(known) = known
@@ -252,6 +272,14 @@ fn lower_write(
                 wrong("/mode", "only a table with a `source` can be appended to".to_owned())
                     .note("what is new is known of files; a query gives all its rows each time")
                     .help("use `merge` with `keys`, or `overwrite`"),
+            ));
+        }
+        spec::Mode::Append if matches!(body, Body::Ingest(Ingest { reader: Reader::Database(_), .. })) => {
+            return Err(diagnostics.error(
+                wrong("/mode", "a database's rows cannot be appended".to_owned())
+                    .note("it gives all of its rows each time")
+                    .help("use `overwrite`, and `merge` in a table that reads this one")
+                    .fix("overwrite"),
             ));
         }
         spec::Mode::Append => WriteMode::Append,
@@ -298,7 +326,7 @@ fn lower_write(
         None => Ok(Write {
             schema_evolution: schema_evolution.unwrap_or_else(|| default_evolution(&mode)),
             mode,
-            cluster_by: cluster_by.clone(),
+            cluster_by: cluster_by.to_vec(),
             partition_by: partition_by.clone(),
         }),
     }
@@ -314,6 +342,68 @@ fn defaults(written: &spec::Write, write: &Write) -> Vec<String> {
         defaults.push(format!("write.schema_evolution: {}", write.schema_evolution.word()));
     }
     defaults
+}
+
+/// What only Databricks is told of the table.
+fn on_databricks(table: &Table, write: &Write, body: &Body, diagnostics: &mut Diagnostics) -> OnDatabricks {
+    let spec = &table.entity.spec;
+    let origin = &table.entity.origin;
+    for key in spec.properties.keys() {
+        let taken = ["medc.", "delta.constraints."].iter().find(|taken| key.to_lowercase().starts_with(**taken));
+        if let Some(taken) = taken {
+            diagnostics.error(
+                Diagnostic::error(code::TABLE_FORM, format!("properties that begin with `{taken}` are medc's own"))
+                    .at(origin.site("/properties").member(key).key(), "")
+                    .help("give it another name"),
+            );
+        }
+    }
+    let is_view = write.mode == WriteMode::View;
+    if is_view && !spec.properties.is_empty() {
+        diagnostics.error(
+            Diagnostic::error(code::WRITE_MODE, "`properties` mean nothing for `view`")
+                .at(origin.site("/properties").key(), "")
+                .help("remove them, or store the table"),
+        );
+    }
+    let clusters_itself = matches!(spec.write.cluster_by, spec::ClusterBy::Word(spec::ClusterByWord::Auto));
+    if clusters_itself && (is_view || !write.partition_by.is_empty()) {
+        let why = if is_view { "`view`, which stores nothing" } else { "`partition_by`, which decides where rows lie" };
+        diagnostics.error(
+            Diagnostic::error(code::WRITE_MODE, format!("`cluster_by: auto` does not go with {why}"))
+                .at(origin.site("/write/cluster_by").key(), "")
+                .help("remove one of them"),
+        );
+    }
+    let ingestion = spec.source.as_ref().and_then(crate::connectors::Source::ingestion);
+    if let Some(ingestion) = ingestion {
+        let (word, wanted) = match ingestion {
+            Ingestion::AutoLoader => ("auto_loader", WriteMode::Append),
+            Ingestion::CopyInto => ("copy_into", WriteMode::Append),
+            Ingestion::ReadFiles => ("read_files", WriteMode::Overwrite),
+        };
+        if write.mode != wanted {
+            let reads = if wanted == WriteMode::Append { "each file once" } else { "all files each time" };
+            diagnostics.error(
+                Diagnostic::error(
+                    code::WRITE_MODE,
+                    format!("`{word}` reads {reads}, and this table is to `{}`", write.mode.word()),
+                )
+                .at(origin.site("/source/ingestion"), "")
+                .help(format!("write `mode: {}`, or remove `ingestion`", wanted.word())),
+            );
+        }
+        let is_text = matches!(body, Body::Ingest(Ingest { reader: Reader::Delimited(_) | Reader::JsonLines, .. }));
+        if ingestion != Ingestion::AutoLoader && !is_text {
+            diagnostics.error(
+                Diagnostic::error(code::SOURCE_OPTION, format!("`{word}` reads text files here"))
+                    .at(origin.site("/source/ingestion"), "")
+                    .help("remove it, or use `auto_loader` with `mode: append`"),
+            );
+        }
+    }
+    let properties = spec.properties.iter().map(|(key, value)| (key.clone(), value.to_string())).collect();
+    OnDatabricks { properties, clusters_itself, ingestion }
 }
 
 /// What an overwritten table had is replaced by every run. The others keep rows that the inputs may no longer give, so that

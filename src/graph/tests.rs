@@ -52,6 +52,7 @@ fn node(table: &str, query: &str, tests: Vec<Test>) -> Node {
         feature_table: None,
         prevent_destroy: false,
         defaults: Vec::new(),
+        on_databricks: crate::ir::OnDatabricks::default(),
     }
 }
 

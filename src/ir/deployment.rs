@@ -34,6 +34,8 @@ pub struct Bundle {
     pub name: String,
     pub uuid: Option<String>,
     pub cli_version: Option<String>,
+    /// Whether expectations become CHECK constraints.
+    pub check_constraints: bool,
     /// The key of the declarative pipeline that makes the tables; `None` where tasks of jobs do.
     pub pipeline: Option<String>,
 }
@@ -101,6 +103,8 @@ pub enum StartBy {
         min_time_between_s: Option<u64>,
         wait_after_last_change_s: Option<u64>,
     },
+    /// A run begins where one ended.
+    Continuous,
     TableUpdate {
         tables: Vec<WatchedTable>,
         all: bool,
@@ -154,7 +158,17 @@ pub struct Task {
     /// The cluster; `None` for serverless.
     pub cluster: Option<String>,
     pub notifications: Notifications,
+    /// The inputs for which it is done, each by itself.
+    pub for_each: Option<ForEach>,
     pub body: TaskBody,
+}
+
+/// The inputs of a task that is done several times.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForEach {
+    /// A list as JSON, or what becomes one.
+    pub inputs: String,
+    pub concurrency: Option<u32>,
 }
 
 /// A task that comes first.
@@ -209,6 +223,25 @@ pub enum TaskBody {
         id: String,
         full_refresh: bool,
     },
+    Dashboard {
+        id: String,
+        warehouse_id: Option<String>,
+        subscribers: Addresses,
+    },
+    Alert {
+        id: String,
+        warehouse_id: String,
+        subscribers: Addresses,
+    },
+    Dbt {
+        /// A folder.
+        project: FilePath,
+        commands: Vec<String>,
+        warehouse_id: String,
+        catalog: Option<String>,
+        schema: Option<String>,
+        dependency: String,
+    },
 }
 
 impl Task {
@@ -223,7 +256,10 @@ impl Task {
             | TaskBody::Sql { .. }
             | TaskBody::Condition { .. }
             | TaskBody::RunJob { .. }
-            | TaskBody::Pipeline { .. } => &[],
+            | TaskBody::Pipeline { .. }
+            | TaskBody::Dashboard { .. }
+            | TaskBody::Alert { .. }
+            | TaskBody::Dbt { .. } => &[],
         }
     }
 }

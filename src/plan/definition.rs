@@ -121,6 +121,10 @@ impl Own<'_> {
             Reader::JsonLines => "json lines".to_owned(),
             Reader::Parquet => "parquet".to_owned(),
             Reader::Delta => "delta".to_owned(),
+            Reader::Database(database) => match &database.query {
+                Some(query) => format!("{} query {}", database.system.word(), parse::fingerprint_text(query)),
+                None => database.system.word().to_owned(),
+            },
         };
         self.put("format", reader);
         let names: Vec<String> =

@@ -143,6 +143,9 @@ impl Digest {
             Reader::Delta => {
                 self.text("delta");
             }
+            Reader::Database(database) => {
+                self.text(database.system.word()).text(database.query.as_deref().unwrap_or_default());
+            }
         }
         self.count(ingest.metadata_columns.len());
         for column in &ingest.metadata_columns {

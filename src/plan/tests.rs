@@ -44,6 +44,7 @@ fn node(table: &str, mode: WriteMode, body: Body) -> Node {
         feature_table: None,
         prevent_destroy: false,
         defaults: Vec::new(),
+        on_databricks: crate::ir::OnDatabricks::default(),
     }
 }
 

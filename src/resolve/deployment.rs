@@ -149,7 +149,8 @@ fn replace(value: &mut Value, origin: &mut Origin, overlay: &Value, site: &Site)
 fn job_overlay(value: &mut Value, origin: &mut Origin, overlay: &Value, site: &Site) {
     let (Value::Object(job), Value::Object(overlay)) = (value, overlay) else { return };
     if overlay.contains_key("schedule") || overlay.contains_key("trigger") {
-        // A job runs on one of the two, so the overlay's is in the place of either.
+        // A job runs on one of them, so the overlay's is in the place of any.
+        job.shift_remove("continuous");
         job.shift_remove("schedule");
         job.shift_remove("trigger");
     }
@@ -184,6 +185,13 @@ fn read_files(
             task.python.as_ref().map(|python| (python.file.as_str(), "python/file")),
             task.sql.as_ref().map(|sql| (sql.file.as_str(), "sql/file")),
         ];
+        if let Some(dbt) = &task.dbt {
+            let site = job.origin.site(&format!("/tasks/{index}/dbt/project"));
+            let folder = dbt.project.trim_start_matches("./").trim_end_matches('/');
+            if !folder.starts_with('/') {
+                resource_files::read_folder(folder, &site, dir, files, texts, diagnostics);
+            }
+        }
         for (path, key) in named.into_iter().flatten() {
             // A path in the workspace.
             if path.starts_with('/') || texts.contains_key(path) {

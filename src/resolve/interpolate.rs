@@ -219,6 +219,12 @@ fn mentions(value: &Value) -> bool {
     }
 }
 
+/// Whether a text is a reference to a secret, and stands where a source takes one.
+fn is_secret_of_source(text: &str, pointer: &str) -> bool {
+    let is_credential = pointer == "/source/user" || pointer == "/source/password";
+    is_credential && text.starts_with("${secret.") && text.find('}') == Some(text.len() - 1)
+}
+
 fn replace_all(
     value: &mut Value,
     pointer: &str,
@@ -228,6 +234,8 @@ fn replace_all(
 ) -> Result<(), Reported> {
     let mut outcome = Ok(());
     match value {
+        // Only a job that runs knows a secret; its connector says what may be one.
+        Value::String(written) if is_secret_of_source(written, pointer) => {}
         Value::String(written) => {
             let replaced = text(written, scope, &|| site_of(pointer), diagnostics)?;
             if let Cow::Owned(replaced) = replaced {

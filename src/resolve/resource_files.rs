@@ -4,13 +4,13 @@
 //! the workspace, in a volume or in a repository is none of them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Component, Path};
 
 use serde_json::{Map, Value};
 
 use super::PassedThrough;
 use super::deployment::read_file;
-use crate::diagnostic::{Diagnostic, Diagnostics, code};
+use crate::diagnostic::{Diagnostic, Diagnostics, Site, code};
 use crate::project::shown_path;
 use crate::source::Files;
 
@@ -89,26 +89,38 @@ pub(super) fn read(
 ) {
     for own in own_paths(&resource.resource_type, &resource.body) {
         let site = resource.origin.site(&own.pointer);
-        let paths = if own.is_folder {
-            let folder = dir.join(own.root());
-            let listed = files.list(&folder).unwrap_or_default();
-            listed.iter().map(|file| shown_path(dir, file)).collect()
-        } else {
-            vec![own.path.clone()]
-        };
-        if paths.is_empty() {
-            diagnostics.error(
-                Diagnostic::error(code::TASK_FILE, format!("there are no files in `{}`", own.root()))
-                    .at(site, "")
-                    .help("create them, or correct the path; it is relative to the project's folder"),
-            );
-            continue;
+        if own.is_folder {
+            read_folder(own.root(), &site, dir, files, texts, diagnostics);
+        } else if !texts.contains_key(&own.path) {
+            let text = read_file(&own.path, site, dir, files, diagnostics).ok();
+            texts.insert(own.path, text);
         }
-        for path in paths {
-            if !texts.contains_key(&path) {
-                let text = read_file(&path, site.clone(), dir, files, diagnostics).ok();
-                texts.insert(path, text);
-            }
+    }
+}
+
+/// Reads all that is in a folder.
+pub(super) fn read_folder(
+    folder: &str,
+    site: &Site,
+    dir: &Path,
+    files: &dyn Files,
+    texts: &mut BTreeMap<String, Option<String>>,
+    diagnostics: &mut Diagnostics,
+) {
+    let is_below = Path::new(folder).components().all(|part| matches!(part, Component::Normal(_)));
+    let listed = if is_below { files.list(&dir.join(folder)).unwrap_or_default() } else { Vec::new() };
+    if listed.is_empty() {
+        diagnostics.error(
+            Diagnostic::error(code::TASK_FILE, format!("there are no files in `{folder}`"))
+                .at(site.clone(), "")
+                .help("create them, or correct the path; it is relative to the project's folder and below it"),
+        );
+    }
+    for file in listed {
+        let path = shown_path(dir, &file);
+        if !texts.contains_key(&path) {
+            let text = read_file(&path, site.clone(), dir, files, diagnostics).ok();
+            texts.insert(path, text);
         }
     }
 }

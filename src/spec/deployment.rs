@@ -20,6 +20,10 @@ pub struct Bundle {
     /// What runs the tables. Default: jobs.
     #[serde(default)]
     pub emit: Emit,
+    /// Whether expectations that each row keeps by itself also become CHECK constraints of the Delta tables, so that nobody else
+    /// writes rows that break them. Those that only warn, or let some rows break them, do not. Default: false.
+    #[serde(default)]
+    pub check_constraints: bool,
     /// The jobs that are there besides those below `jobs`. Default: `whole`, and none where the project has `jobs`.
     pub generated_jobs: Option<GeneratedJobs>,
 }

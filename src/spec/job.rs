@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::OneOrMany;
+use super::{AlertTask, DashboardTask, DbtTask, ForEach, OneOrMany};
 use crate::kind::Scalar;
 
 /// What runs together on Databricks, in the order in which the tables need each other.
@@ -31,6 +31,10 @@ pub struct Job {
     pub schedule: Option<Schedule>,
     /// The event on which it runs, in place of a schedule.
     pub trigger: Option<Trigger>,
+    /// Whether it always runs, in place of a schedule: a run begins where one ended. Such a job has tasks that wait for nothing, and
+    /// no retries of its own. Default: false.
+    #[serde(default)]
+    pub continuous: bool,
     /// How often a task that failed is tried again. Default: 0.
     pub retries: Option<u32>,
     /// How long to wait before a retry. Example: `1m`.
@@ -269,8 +273,8 @@ pub enum JobPermissionLevel {
     Owner,
 }
 
-/// Something that a job does: exactly one of `tables`, `notebook`, `python`, `wheel`, `sql`, `condition`, `run_job` and
-/// `pipeline`.
+/// Something that a job does: exactly one of `tables`, `notebook`, `python`, `wheel`, `sql`, `condition`, `run_job`,
+/// `pipeline`, `dashboard`, `alert` and `dbt`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Task {
@@ -294,6 +298,8 @@ pub struct Task {
     pub compute: Option<String>,
     /// The channels that are told when it fails, or which are told when.
     pub notify: Option<Notify>,
+    /// The inputs for which it is done, each by itself. Example: `{inputs: [eu, us], concurrency: 2}`.
+    pub for_each: Option<ForEach>,
     /// Tables, built one behind the other in one task, as `--select` takes them; or these with the name of their notebook.
     /// Example: `layer:bronze`.
     pub tables: Option<TablesTask>,
@@ -311,6 +317,12 @@ pub struct Task {
     pub run_job: Option<RunJobTask>,
     /// An update of a pipeline.
     pub pipeline: Option<PipelineTask>,
+    /// A dashboard that is refreshed, and sent to its subscribers.
+    pub dashboard: Option<DashboardTask>,
+    /// An alert that is evaluated.
+    pub alert: Option<AlertTask>,
+    /// Commands of dbt.
+    pub dbt: Option<DbtTask>,
 }
 
 /// What comes first: a task or a table, or that with the outcome of a condition.

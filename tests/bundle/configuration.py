@@ -17,7 +17,7 @@ import yaml
 USER = "deployer"
 _REFERENCE = re.compile(r"\$\{([a-zA-Z][\w.\-\[\]]*)\}")
 _PREFIXED_IN_WORDS = ("schemas", "registered_models", "model_serving_endpoints")
-_PREFIXED = ("jobs", "pipelines", "dashboards", "alerts", "clusters", "sql_warehouses")
+_PREFIXED = ("jobs", "models", "pipelines", "dashboards", "alerts", "clusters", "sql_warehouses")
 
 
 class BundleError(Exception):
@@ -33,14 +33,15 @@ class Configuration:
     resources: dict[str, dict[str, Any]]
     """By type and key. A resource's `_file` is the file that declares it, to which its paths are relative."""
     variables: dict[str, Any]
+    workspace: dict[str, Any]
 
 
-def read(folder: Path, target: str, given: dict[str, str], commit: str = "0" * 40) -> Configuration:
-    """Reads a bundle for a target."""
-    root = _load(folder / "databricks.yml")
+def read(folder: Path, target: str, given: dict[str, str], commit: str = "0" * 40, user: str = USER) -> Configuration:
+    """Reads a bundle for a target, as a user would deploy it."""
+    root = load(folder / "databricks.yml")
     for pattern in root.pop("include", []):
         for path in sorted(folder.glob(pattern)):
-            root = merged(root, _with_files(_load(path), path))
+            root = merged(root, _with_files(load(path), path))
     targets = root.pop("targets", {})
     if target not in targets:
         raise BundleError(f"there is no target `{target}`, only {', '.join(targets)}")
@@ -59,14 +60,16 @@ def read(folder: Path, target: str, given: dict[str, str], commit: str = "0" * 4
     root["workspace"] = merged(root.get("workspace") or {}, own.get("workspace") or {})
     root["presets"] = merged(root.get("presets") or {}, own.get("presets") or {})
     resources = root.get("resources") or {}
-    _prefix(resources, own, root)
-    scope = _scope(root, target, values, commit)
+    _prefix(resources, own, root, user)
+    scope = _scope(root, target, values, commit, user)
     scope["resources"] = resources
     found = _Resolving(scope).everywhere(resources)
-    return Configuration(folder, target, found, _Resolving(scope).everywhere(values))
+    workspace = _Resolving(scope).everywhere(scope["workspace"])
+    return Configuration(folder, target, found, _Resolving(scope).everywhere(values), workspace)
 
 
-def _load(path: Path) -> dict[str, Any]:
+def load(path: Path) -> dict[str, Any]:
+    """A YAML file."""
     found = yaml.safe_load(path.read_text(encoding="utf-8"))
     return found if isinstance(found, dict) else {}
 
@@ -111,11 +114,11 @@ def merged(base: Any, over: Any) -> Any:
     return over
 
 
-def _prefix(resources: dict[str, Any], target: dict[str, Any], root: dict[str, Any]) -> None:
+def _prefix(resources: dict[str, Any], target: dict[str, Any], root: dict[str, Any], user: str) -> None:
     """Gives names the prefix of the target's presets, or that of development."""
     prefix = (root["presets"] or {}).get("name_prefix")
     if prefix is None:
-        prefix = f"[dev {USER}] " if target.get("mode") == "development" else ""
+        prefix = f"[dev {user}] " if target.get("mode") == "development" else ""
     if not prefix:
         return
     bare = prefix.strip()
@@ -134,16 +137,16 @@ def _prefix(resources: dict[str, Any], target: dict[str, Any], root: dict[str, A
                 resource["name"] = f"{parent}/{prefix}{name}"
 
 
-def _scope(root: dict[str, Any], target: str, values: dict[str, Any], commit: str) -> dict[str, Any]:
+def _scope(root: dict[str, Any], target: str, values: dict[str, Any], commit: str, user: str) -> dict[str, Any]:
     bundle = dict(root.get("bundle") or {})
     bundle["target"] = bundle["environment"] = target
     bundle["git"] = {"commit": commit, "branch": "main", **(bundle.get("git") or {})}
     workspace = dict(root["workspace"])
     name = bundle.get("name", "")
-    workspace.setdefault("root_path", f"/Workspace/Users/{USER}/.bundle/{name}/{target}")
+    workspace.setdefault("root_path", f"/Workspace/Users/{user}/.bundle/{name}/{target}")
     for part in ("file", "artifact", "state", "resource"):
         workspace.setdefault(f"{part}_path", "${workspace.root_path}/" + part + "s")
-    workspace["current_user"] = {"userName": f"{USER}@example.com", "short_name": USER, "domain_friendly_name": USER}
+    workspace["current_user"] = {"userName": f"{user}@example.com", "short_name": user, "domain_friendly_name": user}
     return {"bundle": bundle, "workspace": workspace, "var": values, "variables": values}
 
 
@@ -199,4 +202,4 @@ class _Resolving:
 
 def variables(folder: Path) -> list[str]:
     """The names of a bundle's variables."""
-    return list(_load(folder / "databricks.yml").get("variables") or {})
+    return list(load(folder / "databricks.yml").get("variables") or {})

@@ -137,7 +137,7 @@ class Pipeline:
     def _decorator(self, kind: str) -> Callable[..., Any]:
         known = {"name", "comment", "spark_conf"}
         if kind != "view":
-            known |= {"table_properties", "partition_cols", "cluster_by", "schema", "private"}
+            known |= {"table_properties", "partition_cols", "cluster_by", "cluster_by_auto", "schema", "private"}
 
         def declare(**options: Any) -> Callable[[Any], Any]:
             unknown = set(options) - known

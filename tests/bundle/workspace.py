@@ -13,19 +13,21 @@ import traceback
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from configuration import BundleError, Configuration
 from lakeflow import Pipeline
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrameReader, SparkSession
 
 ONLY_ON_DATABRICKS = re.compile(
-    r"^\s*(ALTER (?:TABLE|MATERIALIZED VIEW|STREAMING TABLE) .*\b(PRIMARY KEY|FOREIGN KEY|SET TAGS|DROP CONSTRAINT)\b"
+    r"^\s*(ALTER (?:TABLE|MATERIALIZED VIEW|STREAMING TABLE) .*\b"
+    r"(PRIMARY KEY|FOREIGN KEY|SET TAGS|CLUSTER BY AUTO|DROP CONSTRAINT(?! IF EXISTS `medc_))"
     r"|COPY INTO|CREATE VOLUME|GRANT|REVOKE|COMMENT ON (CATALOG|VOLUME))",
     re.IGNORECASE | re.DOTALL,
 )
 _VIEW = re.compile(r"^(\s*CREATE OR REPLACE VIEW )`((?:[^`]|``)+)`\.`((?:[^`]|``)+)`\.")
 RUN_ID = "4711"
+_OPTIONS = DataFrameReader.options
 
 
 class NotRun(Exception):
@@ -44,6 +46,11 @@ class Report:
 
 class Workspace:
     """Runs one bundle."""
+
+    databases: ClassVar[dict[str, str]] = {}
+    """JDBC addresses, and those of the Derby databases that stand for them."""
+    secrets: ClassVar[dict[tuple[str, str], str]] = {}
+    """What is kept in secret scopes, by scope and key."""
 
     def __init__(self, spark: SparkSession, configuration: Configuration, project: Path, volumes: Path) -> None:
         self.spark, self.configuration = spark, configuration
@@ -90,9 +97,17 @@ class Workspace:
 
         self.spark.sql = sql  # type: ignore[method-assign]
 
+        def options(reader: Any, **given: Any) -> Any:
+            if given.get("url") in self.databases:
+                given |= {"url": self.databases[given["url"]], "driver": "org.apache.derby.jdbc.EmbeddedDriver"}
+            return _OPTIONS(reader, **given)
+
+        DataFrameReader.options = options  # type: ignore[method-assign]
+
     def close(self) -> None:
         """Forgets the bundle's modules, and takes the hands off Spark."""
         self.spark.__dict__.pop("sql", None)
+        DataFrameReader.options = _OPTIONS  # type: ignore[method-assign]
         package = re.compile(r"\w+_pipeline(\.|$)")
         for name in [name for name in sys.modules if package.match(name)]:
             del sys.modules[name]
@@ -125,6 +140,9 @@ class Workspace:
             name: self._place("path", value) if name.startswith("path_") else value for name, value in given.items()
         }
         pipeline = Pipeline(self.spark, {**resource, "configuration": places}, self.volumes / "pipelines" / key)
+        runtime = types.ModuleType("databricks.sdk.runtime")
+        runtime.dbutils = _Dbutils(self, key, key, {})  # type: ignore[attr-defined]
+        sys.modules["databricks.sdk.runtime"] = runtime
         pipeline.load()
         is_done = pipeline.update()
         for name, event in pipeline.events.items():
@@ -268,6 +286,11 @@ class _Dbutils:
             return workspace.values.get((taskKey, key), default)
 
         self.widgets = types.SimpleNamespace(getAll=lambda: dict(parameters), get=parameters.__getitem__)
+
+        def secret(scope: str, key: str) -> str:
+            return workspace.secrets[scope, key]
+
+        self.secrets = types.SimpleNamespace(get=secret)
         self.jobs = types.SimpleNamespace(taskValues=types.SimpleNamespace(set=set_value, get=get_value))
 
 

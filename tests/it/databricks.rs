@@ -290,3 +290,91 @@ fn a_plan_is_held_against_what_is_deployed() {
     let refused = plan(&project, &["--why", "gold.totals"], "");
     assert_eq!(refused.code, Some(2), "{refused:?}");
 }
+
+const DATABASE: &str = r#"
+project: {name: shop}
+environments:
+  prod: {engine: databricks, catalog: lake, workspace: {host: "https://example.cloud.databricks.com"}}
+layers: {bronze: {}, silver: {}}
+bundle: {check_constraints: true}
+contracts:
+  orders:
+    columns:
+      id: {type: int}
+      amount: {type: double, expect: [{between: {min: 0}}, {between: {max: 9, on_violation: warn}}]}
+tables:
+  bronze.orders:
+    source:
+      format: postgresql
+      host: db.example.com
+      database: shop
+      table: sales.orders
+      user: reader
+      password: "${secret.shop/db_password}"
+  bronze.files: {source: {format: csv, path: /Volumes/lake/x/files, ingestion: copy_into}, write: {mode: append}}
+  silver.orders:
+    sql: SELECT id, amount FROM bronze.orders
+    contract: orders
+    properties: {delta.appendOnly: false}
+    write: {cluster_by: auto}
+"#;
+
+#[test]
+fn databases_constraints_and_properties_are_declared() {
+    let project = Project::empty();
+    project.write("medc.yml", DATABASE);
+    let files = bundle(&project, "out");
+    let notebook = &files["src/notebooks/bronze_orders.py"];
+    for line in
+        ["format=\"postgresql\"", "port=5432", "password=Secret(\"shop\", \"db_password\")", "table=\"sales.orders\""]
+    {
+        assert!(notebook.contains(line), "{line} in\n{notebook}");
+    }
+    // A database has no place in a volume.
+    assert!(!files["databricks.yml"].contains("bronze_orders_path"), "{}", files["databricks.yml"]);
+    assert!(files["src/notebooks/bronze_files.py"].contains("method=\"copy_into\""));
+    let silver = &files["src/notebooks/silver_orders.py"];
+    // What only warns is none.
+    assert!(silver.contains("constraints={") && silver.matches("medc_amount_").count() == 1, "{silver}");
+    assert!(silver.contains("properties={\"delta.appendOnly\": \"false\"}"), "{silver}");
+    assert!(files["src/sql/silver/orders.table.sql"].contains("'delta.appendOnly' = 'false'"));
+    assert!(files["src/sql/silver/orders.unity.sql"].contains("ALTER TABLE {silver}.orders CLUSTER BY AUTO"));
+}
+
+#[test]
+fn what_a_source_or_a_table_cannot_be_told_is_an_error() {
+    let project = Project::empty();
+    let base = DATABASE;
+    for (old, new, code) in [
+        ("\"${secret.shop/db_password}\"", "hunter2", "resolve::secret-place"),
+        ("${secret.shop/db_password}", "${secret.db_password}", "resolve::secret-place"),
+        ("table: sales.orders", "table: \"${secret.shop/table}\"", "resolve::secret-place"),
+        ("      user: reader\n", "", "resolve::source-option"),
+        ("host: db.example.com", "host: \"db.example.com/x?a=b\"", "resolve::source-option"),
+        ("database: shop", "database: \"shop;user=sa\"", "resolve::source-option"),
+        ("table: sales.orders", "table: sales.orders\n      query: SELECT 1", "resolve::source-option"),
+        ("host: db.example.com", "connection: shop_db", "resolve::source-option"),
+        ("host: db.example.com", "port: 5432", "resolve::source-option"),
+        (
+            "\"${secret.shop/db_password}\"\n",
+            "\"${secret.shop/db_password}\"\n    write: {mode: append}\n",
+            "resolve::write-mode",
+        ),
+        ("write: {mode: append}", "write: {mode: overwrite}", "resolve::write-mode"),
+        ("copy_into", "read_files", "resolve::write-mode"),
+        ("format: csv, path", "format: parquet, path", "resolve::source-option"),
+        ("delta.appendOnly", "delta.constraints.x", "resolve::table-form"),
+        ("cluster_by: auto", "cluster_by: auto, mode: view", "resolve::write-mode"),
+        (
+            "engine: databricks, catalog: lake, workspace: {host: \"https://example.cloud.databricks.com\"}",
+            "engine: local, warehouse: w",
+            "resolve::source-option",
+        ),
+    ] {
+        assert!(base.contains(old), "{old}");
+        project.write("medc.yml", &base.replacen(old, new, 1));
+        let findings = project.findings();
+        let is_one = findings.iter().all(|finding| finding["code"] == code && !finding["help"].is_null());
+        assert!(!findings.is_empty() && is_one, "{new}: {findings:?}");
+    }
+}

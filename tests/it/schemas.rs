@@ -42,7 +42,14 @@ fn unexplained(schema: &serde_json::Value, path: &str, bare: &mut Vec<String>) {
     match schema {
         serde_json::Value::Object(members) => {
             for (key, member) in members {
-                unexplained(member, &format!("{path}/{key}"), bare);
+                let path = format!("{path}/{key}");
+                match member.as_object() {
+                    // A map of keys, one of which may be called `properties` as well.
+                    Some(keys) if key == "properties" => {
+                        keys.iter().for_each(|(name, of_key)| unexplained(of_key, &format!("{path}/{name}"), bare));
+                    }
+                    _ => unexplained(member, &path, bare),
+                }
             }
         }
         serde_json::Value::Array(elements) => {

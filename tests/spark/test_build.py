@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,29 +26,8 @@ from package import (
     build,
 )
 from package.statements import named, split
-from pyspark.sql import SparkSession
 
-LAYERS = ("bronze", "silver", "gold", "quality", "ml_registry")
 RUN_IDS = itertools.count(1)
-
-
-@pytest.fixture
-def run(lake: SparkSession, tmp_path: Path) -> Iterator[Run]:
-    """A run in an empty lake, whose files and SQL lie in the test's folder."""
-    for layer in LAYERS:
-        lake.sql(f"DROP SCHEMA IF EXISTS spark_catalog.lake__{layer} CASCADE")
-        lake.sql(f"CREATE SCHEMA lake.{layer}")
-    (tmp_path / "files").mkdir()
-    yield Run(
-        spark=lake,
-        catalog="lake",
-        schemas={layer: layer for layer in LAYERS},
-        run_id="first",
-        environment="dev",
-        path=str(tmp_path / "files"),
-        checkpoints=str(tmp_path / "checkpoints"),
-        sql_folder=tmp_path,
-    )
 
 
 def again(run: Run) -> Run:

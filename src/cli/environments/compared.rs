@@ -135,7 +135,8 @@ fn human(found: &[Difference], refusals: &[String], [from, to]: [&Inventory; 2],
             let _ = writeln!(text, "{}", paint.tone(Tone::Faint, kind));
         }
         let name = paint.tone(Tone::Strong, &difference.name);
-        let (target, source) = (value(difference, difference.target.as_deref()), value(difference, difference.source.as_deref()));
+        let (target, source) =
+            (value(difference, difference.target.as_deref()), value(difference, difference.source.as_deref()));
         let _ = writeln!(text, "  {name}  {target} → {source}");
     }
     for inventory in [from, to] {
@@ -163,7 +164,8 @@ fn markdown(found: &[Difference], refusals: &[String], [from, to]: [&Inventory; 
             writeln!(text, "| | what | {} | {} |\n|---|---|---|---|", cell(&to.environment), cell(&from.environment));
     }
     for difference in found {
-        let (target, source) = (value(difference, difference.target.as_deref()), value(difference, difference.source.as_deref()));
+        let (target, source) =
+            (value(difference, difference.target.as_deref()), value(difference, difference.source.as_deref()));
         let name = code(&difference.name);
         let _ = writeln!(text, "| {} | {name} | {} | {} |", difference.kind, cell(&target), cell(&source));
     }

@@ -248,8 +248,10 @@ pub(super) fn path_variable(table_key: &str) -> String {
 fn locations(target: &Target<'_>) -> BTreeMap<String, String> {
     let nodes = target.checked.graph.nodes.values();
     let sources = nodes.filter_map(|node| match &node.body {
-        Body::Ingest(ingest) => Some((path_variable(&super::table_key(&node.name)), ingest.location.clone())),
-        Body::Relation(_) => None,
+        Body::Ingest(ingest) if super::reads_files(node) => {
+            Some((path_variable(&super::table_key(&node.name)), ingest.location.clone()))
+        }
+        Body::Ingest(_) | Body::Relation(_) => None,
     });
     sources.collect()
 }

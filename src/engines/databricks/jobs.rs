@@ -9,12 +9,12 @@ use std::path::Path;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
-use super::{Target, configuration, group_path, notebook_path, table_key};
+use super::{Target, configuration, group_path, notebook_path, reads_files, table_key};
 use crate::graph::deployment::{UNITY_CATALOG, pipeline, schemas};
+use crate::ir::NodeId;
 use crate::ir::deployment::{
     Addresses, Cluster, FilePath, Job, Notifications, Start, StartBy, Task, TaskBody, WatchedTable, Workers,
 };
-use crate::ir::{Body, NodeId};
 
 /// The serverless environment of Python tasks that this version of medc was written for.
 const ENVIRONMENT_VERSION: &str = "4";
@@ -54,7 +54,7 @@ pub(super) fn job(target: &Target<'_>, job: &Job) -> Value {
     }
     environments(&job.tasks, &mut body);
     clusters(target, &job.tasks, &mut body);
-    body.put("tasks", tasks(target, &job.tasks));
+    body.put("tasks", tasks(target, job));
     Value::Object(body.0)
 }
 
@@ -101,8 +101,13 @@ fn runs_code(task: &Task) -> bool {
         | TaskBody::Notebook { .. }
         | TaskBody::Python { .. }
         | TaskBody::Wheel { .. }
-        | TaskBody::Sql { .. } => true,
-        TaskBody::Condition { .. } | TaskBody::RunJob { .. } | TaskBody::Pipeline { .. } => false,
+        | TaskBody::Sql { .. }
+        | TaskBody::Dbt { .. } => true,
+        TaskBody::Condition { .. }
+        | TaskBody::RunJob { .. }
+        | TaskBody::Pipeline { .. }
+        | TaskBody::Dashboard { .. }
+        | TaskBody::Alert { .. } => false,
     }
 }
 
@@ -117,6 +122,10 @@ fn written_start(target: &Target<'_>, start: &Start) -> (&'static str, Value) {
         StartBy::Periodic { interval, unit } => {
             body.put("periodic", json!({ "interval": interval, "unit": unit }));
             "trigger"
+        }
+        StartBy::Continuous => {
+            body.put("task_retry_mode", "ON_FAILURE");
+            "continuous"
         }
         StartBy::FileArrival { url, min_time_between_s, wait_after_last_change_s } => {
             let mut arrival = Mapping::new();
@@ -177,7 +186,8 @@ fn parameters(target: &Target<'_>, own: &IndexMap<String, String>) -> Vec<Value>
 
 /// Whether a task of Python runs on serverless compute, which needs an environment.
 fn needs_environment(task: &Task) -> bool {
-    task.cluster.is_none() && matches!(task.body, TaskBody::Python { .. } | TaskBody::Wheel { .. })
+    task.cluster.is_none()
+        && matches!(task.body, TaskBody::Python { .. } | TaskBody::Wheel { .. } | TaskBody::Dbt { .. })
 }
 
 fn environments(tasks: &[Task], body: &mut Mapping) {
@@ -188,7 +198,7 @@ fn environments(tasks: &[Task], body: &mut Mapping) {
         .iter()
         .filter(|task| needs_environment(task))
         .filter_map(|task| match &task.body {
-            TaskBody::Wheel { dependency, .. } => Some(dependency.as_str()),
+            TaskBody::Wheel { dependency, .. } | TaskBody::Dbt { dependency, .. } => Some(dependency.as_str()),
             _ => None,
         })
         .collect();
@@ -240,9 +250,9 @@ fn new_cluster(cluster: &Cluster) -> Value {
     Value::Object(body.0)
 }
 
-fn tasks(target: &Target<'_>, tasks: &[Task]) -> Vec<Value> {
-    let mut written: Vec<Value> = tasks.iter().map(|one| task(target, one, tasks)).collect();
-    written.extend(unity_catalog(target, tasks));
+fn tasks(target: &Target<'_>, job: &Job) -> Vec<Value> {
+    let mut written: Vec<Value> = job.tasks.iter().map(|one| task(target, one, &job.tasks)).collect();
+    written.extend(unity_catalog(target, job));
     written
 }
 
@@ -261,13 +271,34 @@ fn task(target: &Target<'_>, task: &Task, all: &[Task]) -> Value {
         body.put("depends_on", depends_on);
     }
     body.put_some("run_if", task.run_if);
+    match &task.for_each {
+        None => work(target, task, &mut body),
+        Some(repeated) => {
+            let mut inner = Mapping::new();
+            inner.put("task_key", format!("{}_iteration", task.key));
+            work(target, task, &mut inner);
+            let mut outer = Mapping::new();
+            outer.put("inputs", repeated.inputs.clone());
+            outer.put_some("concurrency", repeated.concurrency);
+            outer.put("task", Value::Object(inner.0));
+            body.put("for_each_task", Value::Object(outer.0));
+        }
+    }
+    notifications(&task.notifications, &mut body);
+    Value::Object(body.0)
+}
+
+/// What a task does, on what, and how often it is tried again.
+fn work(target: &Target<'_>, task: &Task, body: &mut Mapping) {
     let (kind, what) = kind(target, task);
     body.put(kind, what);
     if needs_environment(task) {
         body.put("environment_key", "default");
     }
     body.put_some("job_cluster_key", task.cluster.clone());
-    if let (TaskBody::Wheel { dependency, .. }, Some(_)) = (&task.body, &task.cluster) {
+    if let (TaskBody::Wheel { dependency, .. } | TaskBody::Dbt { dependency, .. }, Some(_)) =
+        (&task.body, &task.cluster)
+    {
         let is_file = Path::new(dependency).extension().is_some_and(|ending| ending.eq_ignore_ascii_case("whl"));
         let library = if is_file { json!({ "whl": dependency }) } else { json!({ "pypi": { "package": dependency } }) };
         body.put("libraries", vec![library]);
@@ -276,8 +307,6 @@ fn task(target: &Target<'_>, task: &Task, all: &[Task]) -> Value {
     body.put_some("min_retry_interval_millis", task.retry_interval_ms);
     body.put_some("retry_on_timeout", task.retry_on_timeout);
     body.put_some("timeout_seconds", task.timeout_s);
-    notifications(&task.notifications, &mut body);
-    Value::Object(body.0)
 }
 
 /// What a task does, below the key of its kind.
@@ -291,7 +320,7 @@ fn kind(target: &Target<'_>, task: &Task) -> (&'static str, Value) {
         TaskBody::Table(id) => {
             let node = target.checked.graph.node(*id);
             body.put("notebook_path", format!("../{}", target.path(notebook_path(&node.name))));
-            if matches!(node.body, Body::Ingest(_)) {
+            if reads_files(node) {
                 let variable = configuration::path_variable(&table_key(&node.name));
                 body.put("base_parameters", json!({ "path": format!("${{var.{variable}}}") }));
             }
@@ -300,7 +329,7 @@ fn kind(target: &Target<'_>, task: &Task) -> (&'static str, Value) {
         TaskBody::Tables { nodes, notebook } => {
             body.put("notebook_path", format!("../{}", target.path(group_path(notebook))));
             let sources = nodes.iter().map(|id| target.checked.graph.node(*id));
-            let sources = sources.filter(|node| matches!(node.body, Body::Ingest(_)));
+            let sources = sources.filter(|node| reads_files(node));
             let paths = sources.map(|node| {
                 let key = table_key(&node.name);
                 (format!("path_{key}"), format!("${{var.{}}}", configuration::path_variable(&key)))
@@ -352,18 +381,54 @@ fn kind(target: &Target<'_>, task: &Task) -> (&'static str, Value) {
             }
             "pipeline_task"
         }
+        TaskBody::Dashboard { id, warehouse_id, subscribers } => {
+            body.put("dashboard_id", id.clone());
+            body.put_some("warehouse_id", warehouse_id.clone());
+            let subscribers = subscribed(subscribers);
+            if !subscribers.is_empty() {
+                body.put("subscription", json!({ "subscribers": subscribers }));
+            }
+            "dashboard_task"
+        }
+        TaskBody::Alert { id, warehouse_id, subscribers } => {
+            body.put("alert_id", id.clone());
+            body.put("warehouse_id", warehouse_id.clone());
+            let subscribers = subscribed(subscribers);
+            if !subscribers.is_empty() {
+                body.put("subscribers", subscribers);
+            }
+            "alert_task"
+        }
+        TaskBody::Dbt { project, commands, warehouse_id, catalog, schema, .. } => {
+            body.put("project_directory", path(project));
+            body.put("commands", commands.clone());
+            body.put("warehouse_id", warehouse_id.clone());
+            body.put("catalog", catalog.clone().unwrap_or_else(|| "${var.catalog}".to_owned()));
+            body.put_some("schema", schema.clone());
+            "dbt_task"
+        }
     };
     (kind, Value::Object(body.0))
 }
 
+/// Who gets a dashboard or hears of an alert.
+fn subscribed(to: &Addresses) -> Vec<Value> {
+    let users = to.email.iter().map(|address| json!({ "user_name": address }));
+    users.chain(to.webhooks.iter().map(|id| json!({ "destination_id": id }))).collect()
+}
+
 /// Whether a job of the target has a task that brings keys and tags to Unity Catalog.
 pub(super) fn need_unity_catalog(target: &Target<'_>) -> bool {
-    target.checked.graph.deployment.jobs.values().any(|job| unity_catalog(target, &job.tasks).is_some())
+    target.checked.graph.deployment.jobs.values().any(|job| unity_catalog(target, job).is_some())
 }
 
 /// The task that brings keys and tags of the job's tables to Unity Catalog.
-fn unity_catalog(target: &Target<'_>, tasks: &[Task]) -> Option<Value> {
-    let graph = &target.checked.graph;
+fn unity_catalog(target: &Target<'_>, job: &Job) -> Option<Value> {
+    let (graph, tasks) = (&target.checked.graph, &job.tasks);
+    // In a job that always runs, no task waits for another.
+    if job.start.as_ref().is_some_and(|start| start.by == StartBy::Continuous) {
+        return None;
+    }
     // A notebook of several tables does it itself.
     let made = |task: &Task| match &task.body {
         TaskBody::Table(id) => vec![*id],

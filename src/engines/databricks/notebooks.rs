@@ -3,10 +3,12 @@
 use crate::check::Checked;
 use crate::check::privacy::private_columns;
 use crate::engines::databricks::assertions::{self, word};
+use crate::engines::databricks::constraints;
 use crate::engines::databricks::python::{self, Py};
 use crate::engines::databricks::tables;
 use crate::ir::{
-    Body, Contract, ContractColumn, Delimited, Ingest, Input, Node, NodeId, OnViolation, Reader, Relation, WriteMode,
+    Body, Contract, ContractColumn, Credential, Database, Delimited, Ingest, Ingestion, Input, Node, NodeId,
+    OnViolation, Reader, Relation, Through, WriteMode,
 };
 use crate::plan::dataset_definition;
 
@@ -97,6 +99,16 @@ pub(super) fn declaration(checked: &Checked, id: NodeId, beside: &Beside, sequen
     if !private.is_empty() {
         arguments.push((Some("private"), Py::texts(&private)));
     }
+    let constraints = constraints::of(checked, id);
+    if !constraints.is_empty() {
+        let members = constraints.into_iter().map(|(name, condition)| (name, Py::Text(condition)));
+        arguments.push((Some("constraints"), Py::Dict(members.collect())));
+    }
+    let properties = &node.on_databricks.properties;
+    if !properties.is_empty() {
+        let members = properties.iter().map(|(key, value)| (key.clone(), Py::text(value)));
+        arguments.push((Some("properties"), Py::Dict(members.collect())));
+    }
     arguments.push((Some("write"), write(node, sequence)));
     if let Some(dataset) = &node.dataset {
         let of_dataset = vec![
@@ -160,6 +172,13 @@ pub(super) fn import(package: &str, nodes: &[&Node], more: &[&'static str], func
     for node in nodes {
         classes.extend(assertions::classes(node));
         classes.push(rows_class(node));
+        if let Body::Ingest(Ingest {
+            reader: Reader::Database(Database { through: Through::Address { .. }, .. }),
+            ..
+        }) = &node.body
+        {
+            classes.push("Secret");
+        }
         if node.contract.is_some() {
             classes.extend(["Column", "Contract"]);
         }
@@ -179,6 +198,7 @@ pub(super) fn import(package: &str, nodes: &[&Node], more: &[&'static str], func
 
 fn rows_class(node: &Node) -> &'static str {
     match &node.body {
+        Body::Ingest(Ingest { reader: Reader::Database(_), .. }) => "Database",
         Body::Ingest(_) => "Files",
         Body::Relation(Relation { input: Input::Query(_), .. }) => "Query",
         Body::Relation(Relation { input: Input::Table { .. }, .. }) => "Cast",
@@ -188,7 +208,10 @@ fn rows_class(node: &Node) -> &'static str {
 fn rows(node: &Node, query: Option<&str>) -> Py {
     let sql = query.map(|path| (Some("sql"), Py::text(path)));
     let arguments = match &node.body {
-        Body::Ingest(ingest) => files(ingest, node),
+        Body::Ingest(ingest) => match &ingest.reader {
+            Reader::Database(found) => database(found, ingest),
+            Reader::Delimited(_) | Reader::JsonLines | Reader::Parquet | Reader::Delta => files(ingest, node),
+        },
         Body::Relation(Relation { input: Input::Query(_), .. }) => sql.into_iter().collect(),
         Body::Relation(Relation { input: Input::Table { name, .. }, .. }) => {
             std::iter::once((Some("table"), Py::Text(name.to_string()))).chain(sql).collect()
@@ -203,18 +226,50 @@ fn files(ingest: &Ingest, node: &Node) -> Arguments {
         Reader::JsonLines => "json",
         Reader::Parquet => "parquet",
         Reader::Delta => "delta",
+        Reader::Database(database) => database.system.word(),
     };
     let mut arguments = vec![(Some("format"), Py::text(format))];
     if let Reader::Delimited(delimited) = &ingest.reader {
         arguments.extend(delimited_options(delimited));
     }
-    if !ingest.metadata_columns.is_empty() {
-        let names: Vec<&str> = ingest.metadata_columns.iter().map(|column| column.name()).collect();
-        arguments.push((Some("metadata_columns"), Py::texts(&names)));
+    arguments.extend(metadata_columns(ingest));
+    let method = match node.on_databricks.ingestion {
+        Some(Ingestion::CopyInto) => Some("copy_into"),
+        Some(Ingestion::ReadFiles) => Some("read_files"),
+        Some(Ingestion::AutoLoader) => Some("auto_loader"),
+        None => (node.write.mode == WriteMode::Append).then_some("auto_loader"),
+    };
+    arguments.extend(method.map(|method| (Some("method"), Py::text(method))));
+    arguments
+}
+
+fn metadata_columns(ingest: &Ingest) -> Option<(Option<&'static str>, Py)> {
+    let names: Vec<&str> = ingest.metadata_columns.iter().map(|column| column.name()).collect();
+    (!names.is_empty()).then(|| (Some("metadata_columns"), Py::texts(&names)))
+}
+
+/// A database, with the places of its secrets and not their values.
+fn database(database: &Database, ingest: &Ingest) -> Arguments {
+    let mut arguments = vec![(Some("format"), Py::text(database.system.word()))];
+    match &database.through {
+        Through::Connection(connection) => arguments.push((Some("connection"), Py::text(connection))),
+        Through::Address { host, port, user, password } => {
+            let given = |credential: &Credential| match credential {
+                Credential::Text(text) => Py::text(text),
+                Credential::Secret { scope, key } => {
+                    Py::Call("Secret", vec![(None, Py::text(scope)), (None, Py::text(key))])
+                }
+            };
+            arguments.push((Some("host"), Py::text(host)));
+            arguments.push((Some("port"), Py::Number(port.to_string())));
+            arguments.push((Some("user"), given(user)));
+            arguments.push((Some("password"), given(password)));
+        }
     }
-    if node.write.mode == WriteMode::Append {
-        arguments.push((Some("method"), Py::text("auto_loader")));
-    }
+    arguments.push((Some("database"), Py::text(&database.database)));
+    arguments.extend(database.table.as_deref().map(|table| (Some("table"), Py::text(table))));
+    arguments.extend(database.query.as_deref().map(|query| (Some("query"), Py::text(query))));
+    arguments.extend(metadata_columns(ingest));
     arguments
 }
 
@@ -279,6 +334,9 @@ fn write(node: &Node, sequence: &[String]) -> Py {
         arguments.push((Some("partition_by"), Py::texts(&written.partition_by)));
     }
     arguments.push((Some("schema_evolution"), Py::text(written.schema_evolution.word())));
+    if node.on_databricks.clusters_itself {
+        arguments.push((Some("clusters_itself"), Py::Bool(true)));
+    }
     if !sequence.is_empty() {
         arguments.push((Some("sequence_by"), Py::texts(sequence)));
     }

@@ -22,6 +22,7 @@ const MODULES: &[(&str, &str)] = &[
     module!("casts.py"),
     module!("checks.py"),
     module!("contract.py"),
+    module!("databases.py"),
     module!("distribution.py"),
     module!("files.py"),
     module!("judge.py"),

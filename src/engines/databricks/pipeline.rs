@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use crate::check::Checked;
 use crate::engines::databricks::{Target, configuration, notebooks, pipeline_path, table_key};
 use crate::graph::deployment::{pipeline, schemas};
-use crate::ir::{Body, NodeId};
+use crate::ir::NodeId;
 
 /// The file that defines a table's datasets.
 pub(super) fn text(checked: &Checked, id: NodeId, package: &str, beside: &notebooks::Beside) -> String {
@@ -50,7 +50,7 @@ pub(super) fn body(target: &Target<'_>, key: &str) -> Value {
     }
     for &id in &graph.order {
         let node = graph.node(id);
-        if let Body::Ingest(_) = &node.body {
+        if super::reads_files(node) {
             let key = table_key(&node.name);
             put(format!("path_{key}"), format!("${{var.{}}}", configuration::path_variable(&key)));
         }

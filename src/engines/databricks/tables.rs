@@ -33,7 +33,8 @@ pub(super) fn create(checked: &Checked, id: NodeId) -> Option<String> {
     if let Some(description) = description(node) {
         text.extend(["COMMENT ", &literal(description), "\n"]);
     }
-    let mut properties = Vec::new();
+    let own = node.on_databricks.properties.iter();
+    let mut properties: Vec<(&str, &str)> = own.map(|(key, value)| (key.as_str(), value.as_str())).collect();
     if let Some(contract) = &node.contract {
         properties.push(("medc.contract", contract.name.as_str()));
         properties.extend(contract.version.as_deref().map(|version| ("medc.contract_version", version)));
@@ -139,6 +140,9 @@ pub(super) fn unity(graph: &Graph, node: &Node) -> Option<String> {
     for (constraint, clause) in foreign_keys(graph, node) {
         statements.push(format!("ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {constraint}"));
         statements.push(format!("ALTER TABLE {table} ADD CONSTRAINT {constraint} {clause}"));
+    }
+    if node.on_databricks.clusters_itself {
+        statements.push(format!("ALTER TABLE {table} CLUSTER BY AUTO"));
     }
     statements.extend(tags(node, "TABLE", &table));
     joined(&statements)

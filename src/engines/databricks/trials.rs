@@ -136,7 +136,7 @@ fn fixture(checked: &Checked, id: NodeId, node: &Node, ingest: &Ingest) -> Optio
             };
             Some(("jsonl", (1..=2).map(row).collect()))
         }
-        Reader::Parquet | Reader::Delta => None,
+        Reader::Parquet | Reader::Delta | Reader::Database(_) => None,
     }
 }
 

@@ -59,6 +59,8 @@ pub struct ScanContext<'a> {
     pub session: &'a dyn Session,
 }
 
+const NO_DATABASE: &str = "the graph of a local environment has no databases";
+
 /// The names of a source's columns, from its first file. Without a header line they are `_c0`, `_c1`, …
 ///
 /// # Errors
@@ -70,6 +72,7 @@ pub async fn header(ingest: &Ingest, files: &[SourceFile], project_dir: &Path) -
         Reader::JsonLines => json_lines::header(first, project_dir),
         Reader::Parquet => parquet::header(first, project_dir),
         Reader::Delta => delta::header(first, project_dir).await,
+        Reader::Database(_) => unreachable!("{NO_DATABASE}"),
     };
     names.map_err(|diagnostic| at(diagnostic, &ingest.location_site))
 }
@@ -125,6 +128,7 @@ async fn plan(
         Reader::Delta => {
             return delta::scan(files, &wanted, by_contract, &metadata, project_dir, context.session).await;
         }
+        Reader::Database(_) => unreachable!("{NO_DATABASE}"),
     };
     let recipe = execution::Recipe {
         files: Arc::from(files),

@@ -84,6 +84,7 @@ fn node(table: &str, body: Body, columns: &[(&str, &str)]) -> Node {
         feature_table: None,
         prevent_destroy: false,
         defaults: Vec::new(),
+        on_databricks: crate::ir::OnDatabricks::default(),
     }
 }
 
@@ -473,8 +474,7 @@ fn left_over_files_of_a_killed_run_are_swept() {
     std::fs::create_dir_all(&notes).expect("a folder");
     std::fs::write(notes.join("killed"), "").expect("written");
     std::fs::write(&file, format!("{SALES}004,2024-01-04,500,paid\n")).expect("written");
-    assert!(go(&checked, folder.path()).is_success());
-    assert!(!orphan.exists());
+    assert!(go(&checked, folder.path()).is_success() && !orphan.exists());
     assert_eq!(ask(folder.path(), "SELECT COUNT(*) FROM silver.sales"), "3");
 }
 

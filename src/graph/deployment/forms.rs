@@ -5,6 +5,7 @@ use indexmap::IndexMap;
 use super::Context;
 use super::groups::Group;
 use super::references::{self, Running};
+use super::services;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Site, code};
 use crate::ir::deployment::{FilePath, TaskBody};
 use crate::kind::Scalar;
@@ -18,10 +19,14 @@ pub(super) fn computes(body: &TaskBody) -> bool {
         | TaskBody::Tables { .. }
         | TaskBody::Notebook { .. }
         | TaskBody::Python { .. }
-        | TaskBody::Wheel { .. } => true,
-        TaskBody::Sql { .. } | TaskBody::Condition { .. } | TaskBody::RunJob { .. } | TaskBody::Pipeline { .. } => {
-            false
-        }
+        | TaskBody::Wheel { .. }
+        | TaskBody::Dbt { .. } => true,
+        TaskBody::Sql { .. }
+        | TaskBody::Condition { .. }
+        | TaskBody::RunJob { .. }
+        | TaskBody::Pipeline { .. }
+        | TaskBody::Dashboard { .. }
+        | TaskBody::Alert { .. } => false,
     }
 }
 
@@ -34,7 +39,10 @@ pub(super) fn retries(body: &TaskBody) -> bool {
         | TaskBody::Python { .. }
         | TaskBody::Wheel { .. }
         | TaskBody::Sql { .. }
-        | TaskBody::Pipeline { .. } => true,
+        | TaskBody::Pipeline { .. }
+        | TaskBody::Dashboard { .. }
+        | TaskBody::Alert { .. }
+        | TaskBody::Dbt { .. } => true,
         TaskBody::Condition { .. } | TaskBody::RunJob { .. } => false,
     }
 }
@@ -57,6 +65,9 @@ pub(super) fn lower(
         ("condition", written.condition.is_some()),
         ("run_job", written.run_job.is_some()),
         ("pipeline", written.pipeline.is_some()),
+        ("dashboard", written.dashboard.is_some()),
+        ("alert", written.alert.is_some()),
+        ("dbt", written.dbt.is_some()),
     ];
     let given: Vec<&str> = kinds.iter().filter(|(_, given)| *given).map(|(kind, _)| *kind).collect();
     if given.len() != 1 {
@@ -74,6 +85,15 @@ pub(super) fn lower(
     }
     if written.tables.is_some() {
         return group.map(|group| TaskBody::Tables { nodes: group.nodes.clone(), notebook: group.notebook.clone() });
+    }
+    if let Some(dashboard) = &written.dashboard {
+        return services::dashboard(dashboard, &site.member("dashboard"), context, diagnostics);
+    }
+    if let Some(alert) = &written.alert {
+        return services::alert(alert, &site.member("alert"), context, diagnostics);
+    }
+    if let Some(dbt) = &written.dbt {
+        return Some(services::dbt(dbt, &site.member("dbt"), context, diagnostics));
     }
     let mut texts = Texts { running, diagnostics };
     if let Some(notebook) = &written.notebook {

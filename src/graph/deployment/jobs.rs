@@ -98,6 +98,9 @@ fn lower(key: &str, job: &Entity<spec::Job>, context: &Context<'_>, diagnostics:
     let cluster = spec.compute.as_deref().map(|name| (name, origin.site("/compute")));
     let cluster = compute::find(cluster, context, diagnostics);
     let tasks = tasks::lower(key, job, &nodes, &limits, cluster.as_deref(), &parameters, context, diagnostics)?;
+    if spec.continuous {
+        start::continuous(job, &tasks, diagnostics);
+    }
     Some(Job {
         name,
         site: origin.site.clone(),
@@ -336,7 +339,10 @@ fn circles(jobs: &IndexMap<String, Job>, context: &Context<'_>, diagnostics: &mu
                 | TaskBody::Wheel { .. }
                 | TaskBody::Sql { .. }
                 | TaskBody::Condition { .. }
-                | TaskBody::Pipeline { .. } => None,
+                | TaskBody::Pipeline { .. }
+                | TaskBody::Dashboard { .. }
+                | TaskBody::Alert { .. }
+                | TaskBody::Dbt { .. } => None,
             });
             run.collect()
         })

@@ -8,7 +8,8 @@ use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::graph::Graph;
 use crate::ir::deployment::{Dependency, Job, Task, TaskBody};
 use crate::ir::{
-    Body, Ingest, Input, MetadataColumn, Node, NodeId, OnViolation, Operation, Reader, Relation, Test, WriteMode,
+    Body, Ingest, Ingestion, Input, MetadataColumn, Node, NodeId, OnViolation, Operation, Reader, Relation, Test,
+    WriteMode,
 };
 use crate::name;
 
@@ -38,10 +39,18 @@ fn wrong(message: String) -> Diagnostic {
 
 fn of_source(node: &Node, diagnostics: &mut Diagnostics) {
     let Body::Ingest(Ingest { reader, .. }) = &node.body else { return };
+    if let Some(Ingestion::CopyInto | Ingestion::ReadFiles) = node.on_databricks.ingestion {
+        diagnostics.error(
+            wrong(format!("a pipeline reads the files of `{}` in its own way", node.name))
+                .at(node.site.member("source").member("ingestion"), "")
+                .note("Auto Loader where rows are appended, all files otherwise")
+                .help("remove `ingestion`, or emit jobs: `bundle: {emit: jobs}`"),
+        );
+    }
     let is_unknown = node.contract.as_ref().is_none_or(|contract| contract.columns.is_empty());
     let knows_names = match reader {
         Reader::Delimited(delimited) => delimited.header,
-        Reader::Parquet | Reader::Delta => true,
+        Reader::Parquet | Reader::Delta | Reader::Database(_) => true,
         Reader::JsonLines => false,
     };
     if is_unknown && !knows_names {

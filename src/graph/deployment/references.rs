@@ -145,9 +145,12 @@ fn nothing(reference: &str, known: impl Iterator<Item = String>) -> Diagnostic {
 }
 
 /// What `{{…}}` can name in a job.
+#[derive(Clone)]
 pub(super) struct Running<'a> {
     pub(super) tasks: BTreeSet<&'a str>,
     pub(super) parameters: BTreeSet<String>,
+    /// Whether the task is done for each of several inputs.
+    pub(super) has_input: bool,
 }
 
 /// Reports each `{{…}}` that Databricks does not know, or that names a task or parameter which the job lacks.
@@ -165,7 +168,8 @@ pub(super) fn check_dynamic(text: &str, site: &Site, running: &Running<'_>, diag
         };
         let parts: Vec<&str> = reference.split('.').collect();
         let diagnostic = match parts.as_slice() {
-            ["input"] | ["input", ..] => None,
+            ["input", ..] if running.has_input => None,
+            ["input", ..] => Some(found("only a task with `for_each` has an `{{input}}`".to_owned(), None)),
             ["job", "id" | "name" | "run_id" | "repair_count"] | ["job", "trigger", "type"] => None,
             ["job", "trigger", "file_arrival", "location"] | ["job", "trigger", "table_update", _] => None,
             ["job", "start_time" | "notification_time"] | ["backfill"] => {

@@ -4,7 +4,7 @@ use super::Context;
 use super::quartz;
 use super::values;
 use crate::diagnostic::{Diagnostic, Diagnostics, Site, code};
-use crate::ir::deployment::{Start, StartBy, WatchedTable};
+use crate::ir::deployment::{Start, StartBy, Task, WatchedTable};
 use crate::name::{self, TableName};
 use crate::resolve::Entity;
 use crate::spec;
@@ -13,6 +13,19 @@ use crate::spec;
 pub(super) fn lower(job: &Entity<spec::Job>, context: &Context<'_>, diagnostics: &mut Diagnostics) -> Option<Start> {
     let origin = &job.origin;
     let (schedule_site, trigger_site) = (origin.site("/schedule"), origin.site("/trigger"));
+    if job.spec.continuous {
+        for (key, is_there) in [("schedule", job.spec.schedule.is_some()), ("trigger", job.spec.trigger.is_some())] {
+            if is_there {
+                diagnostics.error(
+                    Diagnostic::error(code::JOB_TRIGGER, format!("a job runs continuously or on a {key}, not both"))
+                        .at(origin.site(&format!("/{key}")).key(), "")
+                        .at(origin.site("/continuous").key(), "")
+                        .help("remove one of them"),
+                );
+            }
+        }
+        return Some(Start { by: StartBy::Continuous, paused: None });
+    }
     match (&job.spec.schedule, &job.spec.trigger) {
         (Some(_), Some(_)) => {
             diagnostics.error(
@@ -26,6 +39,32 @@ pub(super) fn lower(job: &Entity<spec::Job>, context: &Context<'_>, diagnostics:
         (Some(written), None) => schedule(written, &schedule_site, diagnostics),
         (None, Some(written)) => trigger(written, &trigger_site, context, diagnostics),
         (None, None) => None,
+    }
+}
+
+/// What Databricks lets a job that always runs say of its tasks.
+pub(super) fn continuous(job: &Entity<spec::Job>, tasks: &[Task], diagnostics: &mut Diagnostics) {
+    let mut wrong = |key: &str, message: String, help: &str| {
+        let site = job.origin.site("/continuous").key();
+        let at = if key.is_empty() { site } else { job.origin.site(key).key() };
+        diagnostics.error(Diagnostic::error(code::JOB_TRIGGER, message).at(at, "").help(help));
+    };
+    if let Some(task) = tasks.iter().find(|task| !task.depends_on.is_empty()) {
+        let message = format!("a job that always runs has no order of tasks, and `{}` waits for another", task.key);
+        wrong(
+            "",
+            message,
+            "give it one task, e.g. `tables: …`, which builds several one behind the other, or a schedule",
+        );
+    }
+    for (key, is_there) in [
+        ("/retries", job.spec.retries.is_some()),
+        ("/max_concurrent_runs", job.spec.max_concurrent_runs.is_some_and(|n| n > 1)),
+    ] {
+        if is_there {
+            let message = "Databricks itself starts a run again, one at a time".to_owned();
+            wrong(key, message, "remove it");
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use super::compute;
 use super::forms;
 use super::groups;
 use super::references::{self, Running};
+use super::services;
 use super::values;
 use crate::diagnostic::{Diagnostic, Diagnostics, Fix, Site, code};
 use crate::graph::select;
@@ -47,6 +48,7 @@ pub(super) fn plain(key: String, body: TaskBody) -> Task {
         timeout_s: None,
         cluster: None,
         notifications: Notifications::default(),
+        for_each: None,
         body,
     }
 }
@@ -116,6 +118,7 @@ pub(super) fn lower(
     let running = Running {
         tasks: names.keys.keys().map(String::as_str).collect(),
         parameters: parameters.keys().cloned().chain(medcs).collect(),
+        has_input: false,
     };
     for (name, value) in parameters {
         references::check_dynamic(value, &job.origin.site("/parameters").member(name), &running, diagnostics);
@@ -124,10 +127,13 @@ pub(super) fn lower(
     for (index, written) in job.spec.tasks.iter().enumerate() {
         let site = job.origin.site(&format!("/tasks/{index}"));
         let place = n_tables + index;
+        let running = Running { has_input: written.for_each.is_some(), ..running.clone() };
         let body = forms::lower(written, groups.get(&index), &site, &running, context, diagnostics);
+        let repeated = body.as_ref().and_then(|body| services::for_each(written, body, &site, &running, diagnostics));
         let depends_on = names.dependencies(written, place, &site, job, &mut edges, diagnostics);
         hold_back(written, place, &site, &names, context, &mut drafts, &mut edges, diagnostics);
-        drafts.push(task(written, body, depends_on, limits, cluster, &site, context, diagnostics));
+        let draft = task(written, body, depends_on, limits, cluster, &site, context, diagnostics);
+        drafts.push(Task { for_each: repeated, ..draft });
     }
     wait_for_inputs(&names, job, n_tables, context, &mut drafts, &mut edges);
     if drafts.len() > MOST_TASKS {

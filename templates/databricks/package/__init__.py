@@ -20,6 +20,7 @@ from .checks import (
     Violations,
     Window,
 )
+from .databases import Database, Secret
 from .files import Files, SourceError
 from .publish import PublishError
 from .run import Run
@@ -36,6 +37,7 @@ __all__ = [
     "Column",
     "ColumnsMatch",
     "Contract",
+    "Database",
     "Dataset",
     "Distribution",
     "Files",
@@ -49,6 +51,7 @@ __all__ = [
     "References",
     "Row",
     "Run",
+    "Secret",
     "SourceError",
     "Table",
     "TableColumn",

@@ -15,8 +15,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from . import contract, files, observed, publish, quarantine, registry, shape
+from . import contract, databases, files, observed, publish, quarantine, registry, shape
 from .contract import CastRows
+from .databases import Database
 from .files import Files, SourceError
 from .judge import N_EXAMPLES, Outcome, judge
 from .publish import Landing, Stage
@@ -88,7 +89,10 @@ def _rows(run: Run, table: Table, landing: Landing | None, stage: Stage) -> _Row
 def _of_files(run: Run, table: Table, source: Files, landing: Landing | None, stage: Stage) -> _Rows:
     own = table.own_columns
     columns = [name for name in own if name not in source.metadata_columns] if own else None
-    read = files.read(run, source, columns) if landing is None else landing.fill(columns)
+    if isinstance(source, Database):
+        read = databases.read(run, source, columns)
+    else:
+        read = files.read(run, source, columns) if landing is None else landing.fill(columns)
     n_columns = len(read.columns) - 2
     rows = files.metadata(run, read, source, table.quarantines)
     cast_rows = contract.cast(run.spark, rows, table.contract)

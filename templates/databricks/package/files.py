@@ -21,10 +21,11 @@ from pyspark.sql import types as T
 
 from . import nested
 from .run import Run, quoted
+from .statements import literal
 
 WRONG = "_medc_wrong"
 FILE = "_medc_file"
-_LINE = "_medc_line"
+LINE = "_medc_line"
 _NOTHING = "\x01"
 """No field says this: an empty field is NULL, an empty text in quotes is not."""
 _ENDINGS = {"csv": ("csv", "tsv", "psv", "txt"), "json": ("jsonl", "ndjson", "json"), "parquet": ("parquet", "parq")}
@@ -56,7 +57,7 @@ class Files:
     metadata_columns: Sequence[str] = ()
     """Of `_source_file`, `_source_line`, `_ingested_at`, `_run_id`."""
     method: str = "spark"
-    """`spark` reads all files, `auto_loader` and `copy_into` each file once."""
+    """`spark` and `read_files` read all files, `auto_loader` and `copy_into` each file once."""
 
 
 def location(run: Run) -> str:
@@ -78,6 +79,10 @@ def raw(spark: SparkSession, files: Files, path: str, names: Sequence[str]) -> D
     reader: Any = spark.read
     if files.format == "parquet":
         return _traced(_parquet(spark, files, path))
+    if files.method == "read_files" and "DATABRICKS_RUNTIME_VERSION" in os.environ:
+        rows = spark.sql(read_files_statement(files, path, names))
+        rows = rows.drop("_rescued_data")
+        return rows.withColumnRenamed("value", LINE) if files.format == "json" else rows
     form = "text" if files.format == "json" else files.format
     return _loaded(reader.format(form), files, path, names)
 
@@ -99,6 +104,16 @@ def _parquet(spark: SparkSession, files: Files, path: str) -> DataFrame:
     return spark.read.options(**_listing(files, path)).option("mergeSchema", "true").parquet(path)
 
 
+def read_files_statement(files: Files, path: str, names: Sequence[str]) -> str:
+    """The rows of all files by the function of Databricks SQL, as `_loaded` reads them."""
+    given = {"format": "text" if files.format == "json" else files.format, **_listing(files, path)}
+    if files.format == "csv":
+        given.update(delimited_options(files))
+        given["schema"] = ", ".join(f"{quoted(name)} STRING" for name in [*names, WRONG])
+    arguments = ", ".join([literal(path), *(f"{key} => {literal(value)}" for key, value in given.items())])
+    return f"SELECT *, _metadata.file_path AS {FILE} FROM read_files({arguments})"
+
+
 def _loaded(reader: Any, files: Files, path: str, names: Sequence[str]) -> DataFrame:
     reader = reader.options(**_listing(files, path))
     if files.format == "csv":
@@ -109,7 +124,7 @@ def _loaded(reader: Any, files: Files, path: str, names: Sequence[str]) -> DataF
     rows: DataFrame = reader.load(path)
     if files.format == "delta":
         return rows.select("*", F.lit(path).alias(FILE))
-    return _traced(rows.withColumnRenamed("value", _LINE) if files.format == "json" else rows)
+    return _traced(rows.withColumnRenamed("value", LINE) if files.format == "json" else rows)
 
 
 def _traced(rows: DataFrame) -> DataFrame:
@@ -169,7 +184,7 @@ def _listed(names: Sequence[str]) -> str:
 
 def _keys(spark: SparkSession, files: Files, path: str) -> list[str]:
     lines = raw(spark, files, path, ())
-    keys = lines.select(F.explode(F.map_keys(nested.members(nested.marked(F.col(_LINE))))).alias("key")).distinct()
+    keys = lines.select(F.explode(F.map_keys(nested.members(nested.marked(F.col(LINE))))).alias("key")).distinct()
     return sorted(row["key"] for row in keys.collect())
 
 
@@ -208,7 +223,7 @@ def _decoded(files: Files, value: Column) -> Column:
 
 
 def _of_lines(rows: DataFrame, columns: Sequence[str], file: Column) -> DataFrame:
-    line = F.col(_LINE)
+    line = F.col(LINE)
     pairs = F.map_entries(nested.members(nested.marked(line)))
     lower = F.map_from_entries(F.transform(pairs, lambda one: F.struct(F.lower(one["key"]), one["value"])))
     rows = rows.filter(F.btrim(line, F.lit(" \t\r\n\f")) != "").withColumn("_medc_members", lower)

@@ -21,9 +21,10 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
-from . import contract, files, quarantine, shape, verdicts
+from . import contract, databases, files, quarantine, shape, verdicts
 from .checks import Check, Holds, Row, Unique
 from .contract import CastRows
+from .databases import Database
 from .files import Files
 from .judge import Bench, mark_of, takes_out, violated
 from .observed import ORIGINAL
@@ -161,11 +162,10 @@ class _Datasets:
             options["partition_cols"] = list(table.write.partition_by)
         elif table.write.cluster_by:
             options["cluster_by"] = list(table.write.cluster_by)
-        if table.contract is not None:
-            properties = {"medc.contract": table.contract.name}
-            if table.contract.version is not None:
-                properties["medc.contract_version"] = table.contract.version
-            options["table_properties"] = properties
+        elif table.write.clusters_itself:
+            options["cluster_by_auto"] = True
+        if table.own_properties:
+            options["table_properties"] = table.own_properties
         return options
 
     def _quarantine_options(self) -> dict[str, Any]:
@@ -263,6 +263,8 @@ class _Datasets:
         return F.lit(self.run.run_id or None).cast("string")
 
     def _read(self, source: Files, columns: list[str] | None) -> DataFrame:
+        if isinstance(source, Database):
+            return databases.read(self.run, source, columns)
         if not self.is_stream:
             return files.read(self.run, source, columns)
         path = files.location(self.run)

@@ -11,7 +11,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pyspark.sql import DataFrame
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, Row
 from pyspark.sql import types as T
 
 from . import files
@@ -101,16 +102,16 @@ class Landing:
         stream.trigger(availableNow=True).toTable(self.name).awaitTermination()
 
     def _copy(self, path: str, names: list[str]) -> None:
-        form, options = copy_options(self.source, path)
-        columns = ", ".join(f"{quoted(name)} STRING" for name in names)
-        self.run.spark.sql(
-            f"CREATE TABLE IF NOT EXISTS {self.name} ({columns}, {files.WRONG} STRING, {files.FILE} STRING) USING DELTA"
-        )
+        form, options = copy_options(self.source)
+        # Of JSON, lines: what is in them is found out later, as in all ways to read it.
+        read = {name: quoted(name) for name in (*names, files.WRONG)} if form == "CSV" else {files.LINE: "value"}
+        columns = ", ".join(f"{quoted(name)} STRING" for name in (*read, files.FILE))
+        self.run.spark.sql(f"CREATE TABLE IF NOT EXISTS {self.name} ({columns}) USING DELTA")
         given = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in options.items())
-        chosen = ", ".join(map(quoted, names))
+        chosen = ", ".join(f"{value} AS {quoted(name)}" for name, value in read.items())
         self.run.spark.sql(
             f"COPY INTO {self.name}\n"
-            f"FROM (SELECT {chosen}, {files.WRONG}, _metadata.file_path AS {files.FILE} FROM {literal(path)})\n"
+            f"FROM (SELECT {chosen}, _metadata.file_path AS {files.FILE} FROM {literal(path)})\n"
             f"FILEFORMAT = {form}\nFORMAT_OPTIONS ({given})"
         )
 
@@ -136,8 +137,10 @@ class Landing:
         self.run.spark.sql(f"DELETE FROM {self.name}")
 
 
-def copy_options(source: Files, path: str) -> tuple[str, dict[str, str]]:
+def copy_options(source: Files) -> tuple[str, dict[str, str]]:
     """How `COPY INTO` names a format and its options."""
+    if source.format == "json":
+        return "TEXT", {"lineSep": "\n"}
     if source.format != "csv":
         raise PublishError(f"`{source.format}` files are read by `auto_loader` or `spark`, not by `copy_into`")
     return "CSV", files.delimited_options(source)
@@ -156,6 +159,7 @@ def publish(run: Run, table: Table, rows: DataFrame, landing: Landing | None) ->
     if not run.exists(table.name):
         # Empty first: a commit that makes a table does not remember what its rows are made of.
         rows.limit(0).write.format("delta").saveAsTable(run.name(table.name))
+    _release(run, table)
     if table.write.mode == "append":
         _conform(run, table, rows)
         stamp = landing.stamp() if landing else ""
@@ -166,13 +170,15 @@ def publish(run: Run, table: Table, rows: DataFrame, landing: Landing | None) ->
     else:
         _overwrite(run, table, rows)
         _cluster(run, table)
-    _describe(run, table)
+    _declare(run, table)
 
 
 def _overwrite(run: Run, table: Table, rows: DataFrame) -> None:
     name = run.name(table.name)
     if _differs(run.spark.table(name), rows):
         # The declared columns are others: the table becomes what its definition says now.
+        for constraint in _stored_constraints(_detail(run, table)):
+            run.spark.sql(f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {quoted(constraint)}")
         rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").saveAsTable(name)
         return
     view = temporary(table.name, "rows")
@@ -190,17 +196,53 @@ def _cluster(run: Run, table: Table) -> None:
         run.spark.sql(f"ALTER TABLE {name} CLUSTER BY ({', '.join(map(quoted, wanted))})")
 
 
-def _describe(run: Run, table: Table) -> None:
-    """Says of the table and its columns what the project says of them, where it does not stand there yet."""
+def _stored_constraints(detail: Row) -> list[str]:
+    """The names of the constraints that expectations became."""
+    prefix = "delta.constraints."
+    names = (key.removeprefix(prefix) for key in detail["properties"] if key.startswith(prefix))
+    return [name for name in names if name.startswith("medc_")]
+
+
+def _release(run: Run, table: Table) -> None:
+    """Drops the constraints that are declared no longer, before rows come that may break them."""
     name = run.name(table.name)
-    stored = run.spark.sql(f"DESCRIBE DETAIL {name}").select("description").collect()[0][0]
-    if table.description and stored != table.description:
+    for constraint in _stored_constraints(_detail(run, table)):
+        if constraint not in table.constraints:
+            run.spark.sql(f"ALTER TABLE {name} DROP CONSTRAINT IF EXISTS {quoted(constraint)}")
+
+
+def _detail(run: Run, table: Table) -> Row:
+    return run.spark.sql(f"DESCRIBE DETAIL {run.name(table.name)}").collect()[0]
+
+
+def _declare(run: Run, table: Table) -> None:
+    """Says of the table what the project says of it, where it does not stand there yet."""
+    name, stored = run.name(table.name), _detail(run, table)
+    if table.description and stored["description"] != table.description:
         run.spark.sql(f"COMMENT ON TABLE {name} IS {literal(table.description)}")
     comments = {column.name.lower(): column.comment for column in table.contract.columns} if table.contract else {}
     for field in run.spark.table(name).schema.fields:
         comment = comments.get(field.name.lower())
         if comment and field.metadata.get("comment") != comment:
             run.spark.sql(f"ALTER TABLE {name} ALTER COLUMN {quoted(field.name)} COMMENT {literal(comment)}")
+    wanted = {key: value for key, value in table.own_properties.items() if stored["properties"].get(key) != value}
+    if wanted:
+        pairs = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in wanted.items())
+        run.spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES ({pairs})")
+    known = _stored_constraints(stored)
+    for constraint, condition in table.constraints.items():
+        if constraint not in known:
+            _constrain(run, name, constraint, condition)
+
+
+def _constrain(run: Run, name: str, constraint: str, condition: str) -> None:
+    """Adds a constraint, unless rows that came before the expectation break it."""
+    try:
+        run.spark.sql(f"ALTER TABLE {name} ADD CONSTRAINT {quoted(constraint)} CHECK ({condition})")
+    except PySparkException as error:
+        if "NEW_CHECK_CONSTRAINT_VIOLATION" not in str(error):
+            raise
+        print(f"{name} has rows from before that break {constraint}: it gets no such constraint")
 
 
 def _merge(run: Run, table: Table, rows: DataFrame) -> None:

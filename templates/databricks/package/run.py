@@ -40,6 +40,8 @@ class Run:
     """The same of several tables, by `<layer>_<table>`."""
     checkpoints: str | None = None
     """The folder in which a stream remembers which files it has read; without it, a volume beside the table."""
+    secrets: Any = field(default=None, repr=False)
+    """What looks secrets up, `dbutils.secrets`."""
     tables: Sequence[str] = ()
     """The tables that the task is about, if it is about several."""
     sql_folder: Path = Path(__file__).resolve().parent.parent / "sql"
@@ -63,6 +65,7 @@ class Run:
             path=given.get("path") or None,
             paths={name.removeprefix("path_"): value for name, value in given.items() if name.startswith("path_")},
             checkpoints=given.get("checkpoints") or None,
+            secrets=getattr(dbutils, "secrets", None),
             tables=[name for name in given.get("tables", "").split(",") if name],
         )
 

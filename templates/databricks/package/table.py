@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .checks import Check
@@ -59,6 +59,8 @@ class Write:
     keys: Sequence[str] = ()
     cluster_by: Sequence[str] = ()
     partition_by: Sequence[str] = ()
+    clusters_itself: bool = False
+    """Whether Databricks chooses the columns by which rows lie near each other."""
     schema_evolution: str = "fail"
     """What may happen to stored columns that are not the declared ones: `fail`, `add_columns` or `evolve`."""
     sequence_by: Sequence[str] = ()
@@ -93,6 +95,10 @@ class Table:
     checks: Sequence[Check] = ()
     private: Sequence[str] = ()
     """Columns whose values are not shown in results."""
+    constraints: Mapping[str, str] = field(default_factory=dict)
+    """CHECK constraints by name: conditions that every row keeps."""
+    properties: Mapping[str, str] = field(default_factory=dict)
+    """Properties of the Delta table, besides those about its contract."""
     write: Write = field(default_factory=Write)
     dataset: Dataset | None = None
 
@@ -102,6 +108,16 @@ class Table:
         if self.columns is not None:
             return list(self.columns)
         return [column.name for column in self.contract.columns] if self.contract else None
+
+    @property
+    def own_properties(self) -> dict[str, str]:
+        """The properties of the Delta table."""
+        properties = dict(self.properties)
+        if self.contract is not None:
+            properties["medc.contract"] = self.contract.name
+            if self.contract.version is not None:
+                properties["medc.contract_version"] = self.contract.version
+        return properties
 
     @property
     def quarantines(self) -> bool:

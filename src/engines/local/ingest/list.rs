@@ -89,7 +89,7 @@ fn endings(reader: &Reader) -> &'static [&'static str] {
         Reader::Delimited(_) => &["csv", "tsv", "psv", "txt"],
         Reader::JsonLines => &["jsonl", "ndjson", "json"],
         Reader::Parquet => &["parquet", "parq"],
-        Reader::Delta => &[],
+        Reader::Delta | Reader::Database(_) => &[],
     }
 }
 
