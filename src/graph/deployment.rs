@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::Graph;
 use crate::diagnostic::{Diagnostic, Diagnostics, code};
 use crate::ir::deployment::{Bundle, Deployment, Schema};
-use crate::ir::{Body, NodeId};
+use crate::ir::{Body, Ingest, NodeId, Reader};
 use crate::name;
 use crate::resolve::{self, Environment, Location, Place, Resolved};
 use crate::spec;
@@ -165,7 +165,7 @@ fn of_environment(
     let resources = resources::lower_all(&context, diagnostics);
     references_of_jobs(&context, diagnostics);
     if let Place::Databricks(place) = &environment.place {
-        environments::alone(environment, place, &jobs, &resources, locations, diagnostics);
+        environments::alone(environment, place, &jobs, &resources, locations, context.schemas, diagnostics);
         environments::texts(resolved, graph, diagnostics);
         literal_schemas(&context, place, diagnostics);
     }
@@ -421,15 +421,15 @@ fn task_texts(task: &spec::Task) -> Vec<(String, String)> {
 }
 
 impl Location {
-    /// Where the sources of a graph lie.
+    /// Where the files of a graph's sources lie.
     fn all(graph: &Graph) -> Vec<Location> {
         let sources = graph.nodes.values().filter_map(|node| match &node.body {
+            Body::Ingest(Ingest { reader: Reader::Database(_), .. }) | Body::Relation(_) => None,
             Body::Ingest(ingest) => Some(Location {
                 table: node.name.clone(),
                 path: ingest.location.clone(),
                 site: ingest.location_site.clone(),
             }),
-            Body::Relation(_) => None,
         });
         sources.collect()
     }

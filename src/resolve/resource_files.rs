@@ -91,9 +91,9 @@ pub(super) fn read(
         let site = resource.origin.site(&own.pointer);
         if own.is_folder {
             read_folder(own.root(), &site, dir, files, texts, diagnostics);
-        } else if !texts.contains_key(&own.path) {
-            let text = read_file(&own.path, site, dir, files, diagnostics).ok();
-            texts.insert(own.path, text);
+        } else {
+            let path = own.path.clone();
+            texts.entry(own.path).or_insert_with(|| read_file(&path, site, dir, files, diagnostics).ok());
         }
     }
 }
@@ -118,9 +118,7 @@ pub(super) fn read_folder(
     }
     for file in listed {
         let path = shown_path(dir, &file);
-        if !texts.contains_key(&path) {
-            let text = read_file(&path, site.clone(), dir, files, diagnostics).ok();
-            texts.insert(path, text);
-        }
+        let read = || read_file(&path, site.clone(), dir, files, diagnostics).ok();
+        texts.entry(path.clone()).or_insert_with(read);
     }
 }

@@ -52,6 +52,13 @@ fn a_fix_removes_its_error() {
         ("\"https://dev.example.com\"", "\"dev.example.com\""),
         ("${resources.schemas.bronze.name}", "${resources.schemas.bronse.name}"),
         ("shop-${environment.name}", "shop"),
+        ("\"[stg] \"", "\"stg_\""),
+        ("served_model_name: champion", "served_model_name: champoin"),
+        ("comment: Who leaves", "coment: Who leaves"),
+        (
+            "catalog_name: shop, schema_name: \"${resources.schemas.bronze.name}\"",
+            "catalog_name: shop_dev, schema_name: bronze",
+        ),
     ] {
         let written = base.replacen(old, new, 1);
         assert_ne!(written, base, "{old}");
@@ -165,6 +172,19 @@ fn a_job_a_layer_and_one_for_all() {
     let tasks = &all["resources"]["jobs"]["shop"]["tasks"];
     assert_eq!(tasks[1]["depends_on"][0]["task_key"], "silver");
     assert_eq!(tasks[1]["run_job_task"]["job_id"], "${resources.jobs.shop_gold.id}");
+}
+
+#[test]
+fn the_key_of_the_pipeline_that_medc_makes_is_taken() {
+    let project = Project::empty();
+    let text = "project: {name: shop}\nbundle: {emit: pipeline}\nenvironments:\n  prod: {engine: databricks, catalog: lake, \
+                workspace: {host: \"https://example.com\"}}\nlayers: {gold: {}}\ntables:\n  gold.b: {sql: \"SELECT 1 AS n\"}\n\
+                resources: {volumes: {KEY: {catalog_name: lake, schema_name: files, name: landing}}}\n";
+    project.write("medc.yml", &text.replace("KEY", "shop_tables"));
+    let findings = project.findings();
+    assert!(findings.len() == 1 && findings[0]["code"] == "deployment::resource-key", "{findings:?}");
+    project.write("medc.yml", &text.replace("KEY", "landing"));
+    assert_eq!(project.findings(), Vec::<Value>::new());
 }
 
 /// 1,000 tables and 1,000 jobs: the time that the process computes, not what it waits for.

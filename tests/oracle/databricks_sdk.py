@@ -83,6 +83,8 @@ def main(bundle):
     root = read(bundle / "databricks.yml")
     assert set(root) <= ROOT_KEYS, set(root) - ROOT_KEYS
     files = [read(path) for path in sorted((bundle / "resources").glob("*.yml"))]
+    for path in (bundle / "resources").glob("*.yml"):
+        one_resource(path)
     n_checked = 0
     assert sum(target.get("default", False) for target in root["targets"].values()) == 1
     for name, target in root["targets"].items():
@@ -104,6 +106,17 @@ def main(bundle):
                 check(f"{name}: {resource_type}.{key}", resource_type, body, bundle)
                 n_checked += 1
     print(f"{bundle.name}: {n_checked} resources as the SDK has them")
+
+
+def one_resource(path):
+    """A file declares one resource, and is called after it."""
+    file = read(path)
+    sections = [file, *file.get("targets", {}).values()]
+    declared = {(of, key) for section in sections for of, keys in section.get("resources", {}).items() for key in keys}
+    assert len(declared) == 1, f"{path.name}: {declared}"
+    ((resource_type, key),) = declared
+    singular = resource_type.removesuffix("s") if resource_type != "vector_search_indexes" else "vector_search_index"
+    assert path.name == f"{key}.{singular}.yml", path.name
 
 
 def read(path):

@@ -25,15 +25,17 @@ pub(super) fn alone(
     jobs: &IndexMap<String, Job>,
     resources: &[Resource],
     locations: &[Location],
+    schemas: &[String],
     diagnostics: &mut Diagnostics,
 ) {
     let site = &environment.site;
     workspace(place, site, diagnostics);
+    name_prefix(place, site, diagnostics);
     root_path(place, site, diagnostics);
     if place.mode == DeploymentMode::Development {
         development(environment, place, jobs, diagnostics);
     }
-    names::of_developers(environment, place, resources, diagnostics);
+    names::of_developers(environment, place, resources, schemas, diagnostics);
     for resource in resources {
         modes(environment, place, resource, diagnostics);
     }
@@ -71,6 +73,22 @@ fn workspace(place: &Databricks, site: &Site, diagnostics: &mut Diagnostics) {
             None => found.help("write it as in the browser, e.g. `https://adb-1234567890123456.7.azuredatabricks.net`"),
         });
     }
+}
+
+/// Names in Unity Catalog lose brackets and blanks, and only a bracket at the end of the prefix leaves a `_` behind.
+fn name_prefix(place: &Databricks, site: &Site, diagnostics: &mut Diagnostics) {
+    let Some(prefix) = place.presets.name_prefix.as_deref().filter(|prefix| !prefix.trim_end().ends_with(']')) else {
+        return;
+    };
+    let word = prefix.trim_matches(|character: char| !character.is_ascii_alphanumeric());
+    let (meant, runs_into) = (format!("[{word}] "), format!("{word}bronze"));
+    diagnostics.error(
+        Diagnostic::error(code::BUNDLE_FORM, format!("with the prefix `{prefix}` names in Unity Catalog run into it"))
+            .at(site.member("presets").member("name_prefix"), "")
+            .note(format!("a schema `bronze` would be called `{runs_into}`"))
+            .help(format!("write `{meant}`, which makes it `{word}_bronze`"))
+            .fix(meant),
+    );
 }
 
 /// The folder as the workspace calls it.

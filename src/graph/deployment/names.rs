@@ -103,6 +103,7 @@ pub(super) fn of_developers(
     environment: &Environment,
     place: &Databricks,
     resources: &[Resource],
+    schemas: &[String],
     diagnostics: &mut Diagnostics,
 ) {
     if place.mode != DeploymentMode::Development {
@@ -110,6 +111,11 @@ pub(super) fn of_developers(
     }
     for resource in resources {
         let Some(own) = identity(resource, environment, place) else { continue };
+        // What names a layer's schema by its bare name is reported for that.
+        let catalog = place.catalog.to_lowercase();
+        if schemas.iter().any(|schema| own.starts_with(&format!("{catalog}.{schema}."))) {
+            continue;
+        }
         // Without a folder of its own, a development bundle lies in the deployer's.
         if own.contains(&USER.to_lowercase()) || own.contains("~/") {
             continue;
