@@ -17,6 +17,8 @@ use crate::plan::Options;
 use crate::resolve::Place;
 use crate::state;
 
+mod workspace;
+
 /// So many tables are named in a refusal.
 const MOST_NAMED: usize = 5;
 
@@ -68,15 +70,11 @@ fn register(target: &Loaded, from: &str, session: &mut Session) -> Outcome {
 
 /// Why the environment has not passed; nothing where it has.
 pub(super) fn gate(source: &Loaded, session: &mut Session) -> Vec<Diagnostic> {
-    let name = &source.resolved.environment.name;
     let mut refusals = of_code(&source.resolved.project_dir, session.git_sha.as_deref());
     if matches!(source.resolved.environment.place, Place::Databricks(_)) {
-        // What its jobs found is in its own `quality.results`, which medc cannot read from here.
-        refusals.push(
-            Diagnostic::error(code::NOT_PASSED, format!("whether `{name}` passed cannot be known from here"))
-                .note("the results of its checks are in the workspace's `quality.results`")
-                .help("promote from an environment on this machine, or let the pipeline's stages wait for each other"),
-        );
+        if let (true, Some(git_sha)) = (refusals.is_empty(), session.git_sha.clone()) {
+            refusals.extend(workspace::gate(source, &git_sha, session));
+        }
         return refusals;
     }
     refusals.extend(of_tables(source));

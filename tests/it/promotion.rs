@@ -1,5 +1,6 @@
 //! Environments side by side: what is in which, what promotion would change, and that only what passed is promoted.
 
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use serde_json::Value;
@@ -146,4 +147,75 @@ fn a_status_tells_what_is_where() {
     let json: Value = serde_json::from_str(&json.stdout).expect("JSON");
     assert_eq!(json["environments"][0]["datasets"]["churn@1"]["table"], "gold_ml.churn_v1", "{json:#}");
     assert_eq!(json["environments"][0]["differing"], serde_json::json!(["gold_core.customers"]));
+}
+
+const ON_DATABRICKS: &str = r#"
+project: {name: shop}
+environments:
+  staging:
+    engine: databricks
+    default: true
+    catalog: lake_stg
+    workspace: {host: "https://stg.example.com", root_path: /Workspace/Shared/shop-stg}
+    permissions: [{group_name: users, level: CAN_MANAGE}]
+  prod:
+    engine: databricks
+    catalog: lake
+    workspace: {host: "https://example.com", root_path: /Workspace/Shared/shop-prod}
+    permissions: [{group_name: users, level: CAN_MANAGE}]
+layers: {bronze: {}}
+contracts: {raw: {columns: {id: {type: string}}}}
+tables:
+  bronze.orders: {source: {format: csv, path: /Volumes/lake/landing/orders}, contract: raw}
+"#;
+
+#[test]
+fn what_jobs_ran_well_is_promoted() {
+    let project = Project::empty();
+    project.write("medc.yml", ON_DATABRICKS);
+    project.write(".gitignore", ".medc/\nbin/\nasked\nrun.json\n");
+    git(&project, &["init", "-q"]);
+    commit(&project);
+    let here = project.path().display();
+    project.write(
+        "bin/databricks",
+        &format!(
+            "#!/bin/sh\necho \"$@\" >> {here}/asked\ncase \"$2\" in\n\
+             summary) echo '{{\"workspace\": {{\"file_path\": \"/files\"}}, \"resources\": {{\"jobs\": {{\"shop\": {{\"id\": \"7\"}}}}}}}}';;\n\
+             export) cp \"workspace/${{3#/files/}}\" \"$7\";;\n\
+             deploy) rm -rf workspace; mkdir workspace; cp -r manifests workspace/;;\n\
+             list-runs) cat {here}/run.json;;\nesac\n"
+        ),
+    );
+    let file = project.path().join("bin/databricks");
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o755)).expect("an executable");
+    let path = format!("{here}/bin:{}", std::env::var("PATH").expect("a PATH"));
+    let medc = |arguments: &[&str]| project.medc_with(arguments, &[("PATH", &path)]);
+    let refused = |why: &str| {
+        let run = medc(&["promote", "staging", "-t", "prod", "--yes"]);
+        assert_eq!(run.code, Some(1), "{run:?}");
+        assert!(run.stderr.contains(why), "{why}: {run:?}");
+    };
+    refused("nothing that medc deployed is in `staging`");
+    well(medc(&["apply", "-t", "staging", "--yes"]));
+    project.write("run.json", "[]");
+    refused("it has not run yet");
+    let head = Command::new("git").args(["rev-parse", "HEAD"]).current_dir(project.path()).output().expect("git");
+    let head = String::from_utf8_lossy(&head.stdout).trim().to_owned();
+    let ran = |result: &str, sha: &str| {
+        let parameters = serde_json::json!([{"name": "git_sha", "default": sha}]);
+        let run = serde_json::json!([{"state": {"result_state": result}, "job_parameters": parameters}]);
+        project.write("run.json", &run.to_string());
+    };
+    ran("FAILED", &head);
+    refused("its last run ended with FAILED");
+    ran("SUCCESS", "0123456789abcdef");
+    refused("its last run was of 0123456789ab");
+    ran("SUCCESS", &head);
+    well(medc(&["promote", "staging", "-t", "prod", "--yes"]));
+    assert!(project.path().join(".medc/bundles/prod/workspace/manifests/prod.json").is_file());
+    let status = well(medc(&["status"]));
+    assert!(status.stdout.contains(&format!("prod  databricks  code {}", &head[..12])), "{status:?}");
+    let plan = well(medc(&["plan", "--from", "staging", "-t", "prod", "--exit-code"]));
+    assert!(plan.stdout.contains("The two are the same."), "{plan:?}");
 }
