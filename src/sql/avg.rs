@@ -2,7 +2,7 @@
 //!
 //! DataFusion's own cuts off what is behind the last digit: the mean of 1, 1 and 3 ended in `…666`. Decimals are summed here with a
 //! check at every addition and divided once, exactly; all else is DataFusion's. Source: Databricks SQL reference, `avg`: that of a
-//! `decimal(p,s)` is a `decimal(min(38,p+4),min(38,s+4))`; Spark's `Average` divides with HALF_UP.
+//! `decimal(p,s)` is a `decimal(min(38,p+4),min(38,s+4))`; Spark's `Average` divides with `HALF_UP`.
 
 use std::sync::Arc;
 

@@ -5,6 +5,7 @@
 //! are built, and those made of them, are left out. The tests are kept as Python under `templates/databricks/tests`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
 
 use serde_json::{Map, Value};
 
@@ -104,7 +105,7 @@ fn list(target: &Target<'_>, tables: &[NodeId]) -> String {
         if python::width(&line) <= 121 {
             text.push_str(&line);
         } else {
-            text.push_str(&format!("    (\n        {name},\n        {path},\n    ),\n"));
+            let _ = write!(text, "    (\n        {name},\n        {path},\n    ),\n");
         }
     }
     text + "]\n"

@@ -17,7 +17,7 @@ from typing import Any
 import package as shared
 import package.pipeline as pipeline
 import pytest
-from package import Files, Run, Table
+from package import Database, Files, Run, Table
 from package.files import delimited_options
 from pyspark.sql import SparkSession
 from tables import ENVIRONMENT, TABLES
@@ -78,7 +78,7 @@ def tables(spark: SparkSession) -> dict[str, Table]:
     """The tables by name, each behind those that it reads."""
     found: dict[str, Table] = {}
     for path in dict.fromkeys(path for _, path in TABLES):
-        found.update({table.name: table for table in declared(ROOT / path)})
+        found.update({table.name: with_files(table) for table in declared(ROOT / path)})
     return {name: found[name] for name, _ in TABLES}
 
 
@@ -98,6 +98,16 @@ def declared(path: Path) -> list[Table]:
         patch.setattr(Run, "of_notebook", classmethod(lambda cls, spark, dbutils: None))
         runpy.run_path(str(path))
     return found
+
+
+def with_files(table: Table) -> Table:
+    """The table with files in the place of what only Databricks and databases have."""
+    rows = table.rows
+    if isinstance(rows, Database):
+        rows = Files(format="delta", metadata_columns=rows.metadata_columns)
+    elif isinstance(rows, Files) and rows.method == "copy_into":
+        rows = replace(rows, method="auto_loader")
+    return replace(table, rows=rows)
 
 
 def write_empty(spark: SparkSession, table: Table, files: Files, folder: Path) -> str:
