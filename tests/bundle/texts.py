@@ -72,6 +72,7 @@ COLUMNS = [
 ]
 """Words of SQL and of Python, and of medc; no column is called otherwise than letters and digits say."""
 TAGS = ["x'y", "--", "*/", '"""', "\\", "${env:HOME}", "a;b", "{silver}"]
+PROPERTIES = {"shop.note": TEXTS[1] + TEXTS[8] + TEXTS[4], "it's": "*/ --"}
 TOLD = """# Databricks notebook source
 from databricks.sdk.runtime import dbutils, spark
 
@@ -118,6 +119,8 @@ def _project() -> dict[str, Any]:
         {"like": {"pattern": "%'%\\\\%", "on_violation": "warn"}},
     ]
     strict["select"]["expect"] = [{"not_null": {"on_violation": "quarantine", "description": EVERYTHING}}]
+    # Becomes a CHECK constraint, whose text Delta keeps and reads again.
+    strict["lambda"]["expect"] = [{"not_in": {"values": texts[1:20:3], "on_violation": "quarantine"}}]
     strict["none"]["expect"] = [{"length": {"min": 2, "on_violation": "quarantine"}}]
     paths = {"plain": "plain.csv", "strange": "strange.csv", "odd": "odd.jsonl"}
     return {
@@ -195,7 +198,7 @@ def _project() -> dict[str, Any]:
                 },
             },
             "bronze.odd": {"source": {"format": "json", "path": "data/odd.jsonl"}, "contract": "odd"},
-            "silver.kept": {"sql": "SELECT id, text FROM bronze.plain", "tags": TAGS},
+            "silver.kept": {"sql": "SELECT id, text FROM bronze.plain", "tags": TAGS, "properties": PROPERTIES},
             "silver.strict": {
                 "description": TEXTS[11],
                 "owner": TEXTS[2],
@@ -253,7 +256,9 @@ def main() -> int:
     is_right = True
     for form in ("jobs", "pipeline"):
         spec = json.loads((project / "medc.yml").read_text(encoding="utf-8"))
-        (project / "medc.yml").write_text(json.dumps({**spec, "bundle": {"emit": form}}), encoding="utf-8")
+        (project / "medc.yml").write_text(
+            json.dumps({**spec, "bundle": {"emit": form, "check_constraints": form == "jobs"}}), encoding="utf-8"
+        )
         subprocess.run([medc, "bundle", "-p", project], check=True, stdout=subprocess.DEVNULL)
         shutil.copytree(project / ".medc" / "bundle", work / "bundles" / form)
         volumes = work / "spark" / "volumes"
@@ -268,6 +273,7 @@ def main() -> int:
         named = {(row["named"], row["renamed"]) for row in seen}
         if named != {("IDENTIFIER(:silver || '.kept')",) * 2}:
             wrong.append(f"  gold.seen: its texts became {named!r}")
+        wrong += _properties(spark) if form == "jobs" else []
         wrong += _tags(spark, project / ".medc" / "bundle") + _told(spark)
         wrong += [f"{file} was made" for file in work.rglob(f"*{CANARY}*")]
         wrong += [f"{CANARY} was made"] if os.path.exists(CANARY) else []
@@ -307,6 +313,12 @@ def _tags(spark: Any, bundle: Path) -> list[str]:
     pairs = re.findall(r"('(?:[^'\\]|\\.)*') = ('(?:[^'\\]|\\.)*')", text)
     found = [spark.sql(f"SELECT {key}").collect()[0][0] for key, _ in pairs]
     return [] if found == TAGS else [f"  silver.kept: the tags {TAGS!r} became {found!r}"]
+
+
+def _properties(spark: Any) -> list[str]:
+    stored = spark.sql("DESCRIBE DETAIL texts.silver.kept").collect()[0]["properties"]
+    found = {key: stored.get(key) for key in PROPERTIES}
+    return [] if found == PROPERTIES else [f"  silver.kept: the properties became {found!r}"]
 
 
 def _told(spark: Any) -> list[str]:

@@ -55,10 +55,7 @@ fn a_fix_removes_its_error() {
         ("\"[stg] \"", "\"stg_\""),
         ("served_model_name: champion", "served_model_name: champoin"),
         ("comment: Who leaves", "coment: Who leaves"),
-        (
-            "catalog_name: shop, schema_name: \"${resources.schemas.bronze.name}\"",
-            "catalog_name: shop_dev, schema_name: bronze",
-        ),
+        ("tables: [gold.days], wait", "tables: [shop_dev.gold.days], wait"),
     ] {
         let written = base.replacen(old, new, 1);
         assert_ne!(written, base, "{old}");
