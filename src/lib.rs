@@ -19,6 +19,7 @@ pub mod source;
 pub mod report;
 pub mod name;
 pub mod statistics;
+pub mod ml;
 pub mod ir;
 pub mod sql;
 pub mod kind;

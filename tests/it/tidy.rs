@@ -13,6 +13,7 @@ const ORDER: &[&str] = &[
     "report",
     "name",
     "statistics",
+    "ml",
     "ir",
     "sql",
     "kind",

@@ -1,0 +1,28 @@
+//! `decision_tree`: one tree. Parameters and growth are in [`forest`](crate::ml::trees::forest).
+
+use crate::ml::estimator::Estimator;
+use crate::ml::matrix::{Matrix, Outcome};
+use crate::ml::trainers::{Diet, Fault, Kind, Task, Unfit};
+use crate::ml::trees::forest::DecisionTree;
+
+impl Kind for DecisionTree {
+    fn name(&self) -> &'static str {
+        "decision_tree"
+    }
+
+    fn does(&self, _: Task) -> bool {
+        true
+    }
+
+    fn diet(&self) -> Diet {
+        Diet::Raw
+    }
+
+    fn faults(&self) -> Vec<Fault> {
+        self.fault().map(|(parameter, must)| Fault { parameter, must }).into_iter().collect()
+    }
+
+    fn fit(&self, matrix: &Matrix, outcome: Outcome, weights: Option<&[f64]>, seed: u64) -> Result<Estimator, Unfit> {
+        Ok(Estimator::Trees(DecisionTree::fit(self, matrix, outcome, weights, seed)))
+    }
+}
