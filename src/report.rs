@@ -82,6 +82,8 @@ impl Located<'_> {
             _ if inside => value.clone(),
             Some('"') => format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")),
             Some('\'') => format!("'{}'", value.replace('\'', "''")),
+            // Within `[…]` and `{…}` these would end the text.
+            _ if value.contains("${") => format!("\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\"")),
             _ => value.clone(),
         };
         Some(quoted)
