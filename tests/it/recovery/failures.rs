@@ -240,7 +240,8 @@ fn a_warehouse_of_an_older_medc_goes_on() {
         assert!(run.code == Some(0) && run.stdout.starts_with(expected), "{}", run.stderr);
     }
     let shown = |table: &str| {
-        let run = project.medc(&["show", table, "--format", "csv", "--order-by", "id", "--columns", "id,amount"]);
+        let run =
+            project.medc(&["show", table, "--format", "csv", "--order-by", "id, amount", "--columns", "id,amount"]);
         run.stdout.lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
     };
     assert_eq!(shown("bronze.events"), ["1,10", "2,20", "2,21", "4,40"]);

@@ -33,7 +33,7 @@ fn a_killed_apply_leaves_every_table_as_before_or_as_after() {
     std::fs::create_dir_all(&empty).expect("a folder");
 
     lake.files("2", 31);
-    let length = timed(|| {
+    let mut length = timed(|| {
         assert_eq!(lake.project.medc(&["apply"]).code, Some(0));
     });
     let second = lake.tables();
@@ -57,7 +57,9 @@ fn a_killed_apply_leaves_every_table_as_before_or_as_after() {
             let has_ended = run.try_wait().expect("a state").is_some();
             run.kill().expect("a signal");
             run.wait().expect("an end");
-            n_killed += 1;
+            // A run that ended is no kill; how long one takes depends on what else runs, so the moments follow it.
+            n_killed += usize::from(!has_ended);
+            length = length.mul_f64(if has_ended { 0.8 } else { 1.05 });
             let tables = lake.tables();
             let mut n_new = 0;
             for (table, rows) in &tables {
@@ -92,5 +94,5 @@ fn a_killed_apply_leaves_every_table_as_before_or_as_after() {
         assert_eq!(leftovers(&lake), Vec::<PathBuf>::new(), "round {round}");
     }
     assert!(n_remembered > 0, "runs that died are remembered");
-    assert!(n_late * 2 < n_kills, "{n_killed} kills within {length:?}: {n_early} too early, {n_late} too late");
+    assert!(n_early * 2 < n_kills, "{n_killed} kills within {length:?}: {n_early} too early, {n_late} too late");
 }
