@@ -113,7 +113,8 @@ def write(folder: Path) -> None:
 
 
 def fill(spark: Any) -> None:
-    """Makes the database."""
+    """Makes the database, whose log goes nowhere."""
+    spark._jvm.java.lang.System.setProperty("derby.stream.error.field", "java.lang.System.err")
     connection = spark._jvm.java.sql.DriverManager.getConnection(f"{DERBY};create=true")
     statement = connection.createStatement()
     statement.execute(
