@@ -36,8 +36,7 @@ fn value(run: &Run) -> Value {
 }
 
 fn rows(project: &Project, table: &str, columns: &str) -> Vec<String> {
-    let order = columns.split(',').next().expect("a column");
-    let run = project.medc(&["show", table, "--format", "csv", "--columns", columns, "--order-by", order]);
+    let run = project.medc(&["show", table, "--format", "csv", "--columns", columns, "--order-by", columns]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     run.stdout.lines().skip(1).map(str::to_owned).collect()
 }
