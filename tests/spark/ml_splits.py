@@ -1,6 +1,6 @@
 """Runs the SQL of splits and folds on Spark and holds it to medc's rows.
 
-    python tests/spark/ml_splits.py CASE         # that tests/it/ml_splits.rs wrote
+python tests/spark/ml_splits.py CASE         # that tests/it/ml_splits.rs wrote
 """
 
 import json
