@@ -260,6 +260,9 @@ class Workspace:
         runtime = types.ModuleType("databricks.sdk.runtime")
         runtime.spark, runtime.dbutils = self.spark, _Dbutils(self, job, task, parameters)  # type: ignore[attr-defined]
         parents = {name: types.ModuleType(name) for name in ("databricks", "databricks.sdk")}
+        for parent in parents.values():
+            # A package: MLflow looks for others of its kind below it.
+            parent.__path__ = []
         sys.modules.update({**parents, "databricks.sdk.runtime": runtime})
         before, searched = Path.cwd(), list(sys.path)
         os.chdir(path.parent)
